@@ -1,0 +1,269 @@
+// The chat page: sends the question, shows the answer as it arrives, and says plainly how it ended.
+// Without this script the form posts by itself and the server renders the answer.
+// What a reader may be told stands in templates/chat/turn.html.
+
+const form = document.querySelector("#ask");
+const prompt = form.elements.prompt;
+const send = form.querySelector(".send");
+const transcript = document.querySelector("#transcript");
+const status = document.querySelector("#status");
+const blank = document.querySelector("#turn").content.firstElementChild;
+
+const WHOLE = new Set(["end_turn", "stop_sequence"]); // with any other stop reason an answer is unfinished
+const NEAR = 40; // pixels from the bottom within which the page follows the answer
+
+let asking = null; // the AbortController of the question under way
+let following = true; // whether the page scrolls along with the answer
+let lastScroll = 0;
+
+/** Why there is no whole answer: the name of a note in turn.html, and what the server said. */
+class Failure extends Error {
+  constructor(note, { sentence = "", status = 0, wait = 0 } = {}) {
+    super(note);
+    Object.assign(this, { note, sentence, status, wait });
+  }
+}
+
+// --- The wire -----------------------------------------------------------------------------------
+
+/** Asks, hands each piece of text to `show`, and returns {stop_reason, usage}. Throws a Failure. */
+async function receive(question, id, signal, show) {
+  const body = new FormData(form);
+  body.set("prompt", question);
+  body.set("request_id", id); // the server answers, and pays for, each id once
+  const headers = { Accept: "text/event-stream, application/json" };
+  let response;
+  try {
+    response = await fetch(form.dataset.endpoint, { method: "POST", body, headers, signal, redirect: "error" });
+  } catch {
+    throw new Failure("unreachable");
+  }
+  const type = response.headers.get("Content-Type") ?? "";
+  if (response.ok && type.startsWith("text/event-stream")) {
+    for await (const event of events(response.body)) {
+      if (typeof event.error === "string") throw new Failure("error", { sentence: event.error, status: event.status });
+      if (event.done) return event;
+      if (typeof event.delta === "string") show(event.delta);
+    }
+    throw new Failure("cut");
+  }
+  const data = type.startsWith("application/json") ? await response.json() : {};
+  if (response.ok && typeof data.answer === "string") {
+    show(data.answer);
+    return data;
+  }
+  const { status: code, headers: told } = response;
+  const note = typeof data.error === "string" ? "error" : String(code);
+  throw new Failure(note, { sentence: data.error, status: code, wait: seconds(told.get("Retry-After")) });
+}
+
+/** The JSON of each event in a stream. https://html.spec.whatwg.org/multipage/server-sent-events.html */
+async function* events(stream) {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder(); // keeps half a character until its other half arrives
+  let rest = "";
+  let data = [];
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+      rest = lines.pop();
+      for (const line of lines.map((text) => text.replace(/\r$/, ""))) {
+        if (line.startsWith("data:")) data.push(line.slice(5)); // comments and other fields mean nothing here
+        if (line === "" && data.length) {
+          yield JSON.parse(data.join("\n"));
+          data = [];
+        }
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** Retry-After, a number of seconds or a date, as seconds from now. */
+function seconds(header) {
+  const wait = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
+  return wait > 0 ? Math.ceil(wait) : 0;
+}
+
+/** crypto.randomUUID exists only on HTTPS and on localhost. */
+function uuid() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+// --- The page -----------------------------------------------------------------------------------
+
+async function ask(question, id = uuid()) {
+  const turn = blank.cloneNode(true);
+  const text = turn.querySelector(".answer").appendChild(document.createTextNode(""));
+  turn.querySelector(".question").textContent = question;
+  transcript.append(turn);
+  turn.setAttribute("aria-busy", "true");
+  document.body.toggleAttribute("data-busy", true);
+  compose();
+  status.textContent = "Generating";
+  note(turn, "waiting");
+  following = true;
+  follow();
+
+  asking = new AbortController();
+  const { signal } = asking;
+  const outcome = await receive(question, id, signal, (delta) => {
+    if (!text.data) note(turn);
+    text.appendData(delta);
+    follow();
+  }).catch((problem) => {
+    if (signal.aborted) return new Failure("stopped");
+    return problem instanceof Failure ? problem : new Failure("cut");
+  });
+  asking = null;
+
+  document.body.toggleAttribute("data-busy", false);
+  turn.removeAttribute("aria-busy");
+  if (outcome instanceof Failure) fail(turn, outcome, question, id, text.data);
+  else finish(turn, outcome, text.data);
+  if (text.data && navigator.clipboard) offer(turn, ".copy", (event) => copy(event.target, text.data));
+  follow();
+}
+
+/** Says how an answer ended, and what it took. */
+function finish(turn, { stop_reason: reason, usage }, text) {
+  if (WHOLE.has(reason)) end(turn, text ? "" : "empty");
+  else end(turn, has(turn, reason) ? reason : "early", text && "partial");
+  if (!usage) return;
+  const sum = (...counts) => counts.reduce((total, count) => total + (count ?? 0), 0).toLocaleString();
+  const asked = sum(usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens);
+  turn.querySelector(".usage").textContent = `${asked} tokens in, ${sum(usage.output_tokens)} out`;
+}
+
+/** Says why there is no whole answer, and offers what can be done about it. */
+function fail(turn, { note: name, sentence, status: code, wait }, question, id, text) {
+  turn.querySelector('[data-note="error"]').textContent = sentence;
+  end(turn, has(turn, name) ? name : "unexpected", text && "partial");
+  const leave = () => text || turn.remove(); // nothing that arrived is lost
+  const keep = () => sessionStorage.setItem("question", question); // for the page that comes next
+  if (code === 401) offer(turn, ".sign-in", keep);
+  if (code === 403) offer(turn, ".reload", keep);
+  if (code < 400 || code === 409 || code === 429 || code >= 500) {
+    // Without a word from the server it may have answered all the same: under the same id that answer comes again.
+    const unknown = code === 409 || (!sentence && name !== "stopped");
+    const again = offer(turn, ".again", () => {
+      if (asking) return;
+      leave();
+      ask(question, unknown ? id : undefined);
+    });
+    if (wait) countDown(again, Date.now() + wait * 1000);
+  }
+  offer(turn, ".edit", () => {
+    leave();
+    prompt.value = [question, prompt.value].filter(Boolean).join("\n\n");
+    prompt.focus();
+  });
+}
+
+function has(turn, name) {
+  return turn.querySelector(`[data-note="${CSS.escape(name)}"]`) !== null;
+}
+
+/** Shows these notes of a turn and no others. */
+function note(turn, ...names) {
+  for (const element of turn.querySelectorAll("[data-note]")) element.hidden = !names.includes(element.dataset.note);
+}
+
+/** Shows the notes of an answer that has ended, and has a screen reader say them. */
+function end(turn, ...names) {
+  note(turn, ...names);
+  const shown = Array.from(turn.querySelectorAll("[data-note]:not([hidden])"), (element) => element.textContent.trim());
+  status.textContent = shown.join(" ") || "Answer complete";
+}
+
+function offer(turn, selector, action) {
+  const element = turn.querySelector(selector);
+  element.hidden = false;
+  element.addEventListener("click", action);
+  return element;
+}
+
+function countDown(button, until, label = button.textContent) {
+  const left = Math.ceil((until - Date.now()) / 1000);
+  button.disabled = left > 0;
+  button.textContent = left > 0 ? `${label} in ${left} s` : label;
+  if (left > 0) setTimeout(countDown, 1000, button, until, label);
+}
+
+async function copy(button, text) {
+  const copied = await navigator.clipboard.writeText(text).then(() => true, () => false);
+  button.textContent = status.textContent = copied ? "Copied" : "Copying is not allowed";
+}
+
+// --- Following the answer -----------------------------------------------------------------------
+
+function follow() {
+  requestAnimationFrame(() => {
+    if (!following) return;
+    window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
+    lastScroll = window.scrollY;
+  });
+}
+
+window.addEventListener("scroll", () => {
+  const near = document.documentElement.scrollHeight - window.innerHeight - window.scrollY < NEAR;
+  if (near && window.scrollY > lastScroll) following = true;
+  if (!near && window.scrollY < lastScroll) following = false;
+  lastScroll = window.scrollY;
+});
+
+// The first movement upwards lets go at once, while the page is still near the bottom.
+let touched = 0;
+window.addEventListener("wheel", (event) => event.deltaY < 0 && (following = false), { passive: true });
+window.addEventListener("touchstart", (event) => (touched = event.touches[0].clientY), { passive: true });
+window.addEventListener("touchmove", (event) => event.touches[0].clientY > touched && (following = false), {
+  passive: true,
+});
+
+// --- The form -----------------------------------------------------------------------------------
+
+/** Puts the cursor where the next question goes, except where a keyboard would slide over the answer. */
+function compose() {
+  if (!matchMedia("(pointer: coarse)").matches) prompt.focus({ preventScroll: true });
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const question = prompt.value;
+  if (asking || !question.trim()) return;
+  prompt.value = "";
+  ask(question);
+});
+
+prompt.addEventListener("keydown", (event) => {
+  // 229: an input method is still composing a character, and Enter confirms it.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+  event.preventDefault();
+  if (!asking) form.requestSubmit();
+});
+
+// While an answer arrives the same button stops it. The second click of a double click does not count.
+send.addEventListener("click", (event) => {
+  if (!asking) return;
+  event.preventDefault();
+  if (event.detail < 2) asking.abort();
+  compose();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing) asking?.abort();
+});
+
+document.querySelector("#keys").hidden = false;
+
+// A question that was waiting for its reader to sign in.
+prompt.value ||= sessionStorage.getItem("question") ?? "";
+sessionStorage.removeItem("question");

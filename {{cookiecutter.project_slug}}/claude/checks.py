@@ -1,0 +1,108 @@
+"""What `manage.py check` says about Claude before a reader finds out, without loading the SDK.
+
+https://docs.djangoproject.com/en/stable/topics/checks/
+"""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+# The SDK refuses to wait for more than this in one piece, in tokens.
+# https://github.com/anthropics/anthropic-sdk-python#long-requests
+LONGEST_WITHOUT_STREAMING = 21_333
+
+
+@register
+def check_key(app_configs, **kwargs) -> list[CheckMessage]:
+    key = settings.ANTHROPIC_API_KEY
+    if not key.strip():
+        if settings.DEBUG or settings.CLAUDE_OFFLINE:
+            return []
+        return [
+            Error(
+                "ANTHROPIC_API_KEY is empty, and the offline stand-in never answers in production.",
+                hint="Set ANTHROPIC_API_KEY to a key from https://platform.claude.com/settings/keys.",
+                id="claude.E001",
+            )
+        ]
+    if re.search(r"\s", key.strip()) or not key.isascii():
+        return [
+            Error(
+                "ANTHROPIC_API_KEY has a space, a line break or another character inside that no key has.",
+                hint="Copy the key again, whole and alone: every call would fail with a connection error.",
+                id="claude.E002",
+            )
+        ]
+    if key != key.strip():
+        return [
+            Warning(
+                "ANTHROPIC_API_KEY has white space around it, which is ignored.",
+                hint="Remove it where the key is set; the file of a secret often ends in a line break.",
+                id="claude.W001",
+            )
+        ]
+    return []
+
+
+@register
+def check_model(app_configs, **kwargs) -> list[CheckMessage]:
+    retires = deprecated_models().get(settings.ANTHROPIC_MODEL)
+    if retires is None:
+        return []
+    return [
+        Warning(
+            f"ANTHROPIC_MODEL is {settings.ANTHROPIC_MODEL}, which is deprecated: it goes away on {retires}.",
+            hint="Choose another: https://platform.claude.com/docs/en/about-claude/models/overview",
+            id="claude.W002",
+        )
+    ]
+
+
+@register
+def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
+    messages: list[CheckMessage] = []
+    for name in ("CLAUDE_MAX_TOKENS", "CLAUDE_TIMEOUT", "CLAUDE_DEADLINE"):
+        if getattr(settings, name) <= 0:
+            messages.append(Error(f"{name} must be more than 0.", hint=f"Set {name} to its default.", id="claude.E003"))
+    if settings.CLAUDE_MAX_TOKENS > LONGEST_WITHOUT_STREAMING:
+        messages.append(
+            Error(
+                f"CLAUDE_MAX_TOKENS is {settings.CLAUDE_MAX_TOKENS:,}; an answer that is not streamed can have "
+                f"{LONGEST_WITHOUT_STREAMING:,} tokens at most.",
+                hint="Lower it, or give `max_tokens` to the streamed calls that need more.",
+                id="claude.E004",
+            )
+        )
+    return messages
+
+
+@register
+def check_secret_key(app_configs, **kwargs) -> list[CheckMessage]:
+    if settings.DEBUG or settings.SECRET_KEY != settings.INSECURE_SECRET_KEY:
+        return []
+    return [
+        Error(
+            "SECRET_KEY is not set: everybody knows the default, and could sign in as anybody.",
+            hint="Set SECRET_KEY to the output of: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
+            id="claude.E005",
+        )
+    ]
+
+
+def deprecated_models() -> dict[str, str]:
+    """Each deprecated model and the day it goes away, as the installed SDK lists them.
+
+    Read from its source, because importing it takes over a second. Empty where the list is not found.
+    """
+    package = importlib.util.find_spec("anthropic")
+    if package is None or package.origin is None:
+        return {}
+    source = Path(package.origin).parent / "resources" / "messages" / "messages.py"
+    found = source.exists() and re.search(
+        r"^DEPRECATED_MODELS = (\{.*?^\})", source.read_text(), re.DOTALL | re.MULTILINE
+    )
+    return ast.literal_eval(found[1]) if found else {}

@@ -1,0 +1,177 @@
+"""Every way a call to Claude can fail: what the reader reads, the status, the log level.
+
+One table serves JSON, streams and the command line. What the SDK raises never leaves this package: its
+exceptions carry the key, the prompt and the API's own words, so `translated` puts a `Failure` in their place.
+
+https://platform.claude.com/docs/en/api/errors
+"""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+logger = logging.getLogger("claude")
+
+
+class Row(NamedTuple):
+    """One row of the table: an HTTP status, the public sentence, and how loud the log is."""
+
+    status: int
+    sentence: str
+    level: int
+
+
+TABLE = {
+    "misconfigured": Row(500, "Service misconfigured", logging.ERROR),
+    "rate_limited": Row(429, "Too many requests, please try again in a moment", logging.WARNING),
+    "unavailable": Row(502, "AI service unavailable", logging.WARNING),
+    "timed_out": Row(504, "The answer took too long", logging.WARNING),
+    "restarting": Row(503, "The server is restarting, please ask again in a moment", logging.WARNING),
+    "unexpected": Row(500, "Something went wrong", logging.ERROR),
+}
+
+# The API's error types that somebody must act on, and what to look at.
+MISCONFIGURED = {
+    "authentication_error": "ANTHROPIC_API_KEY",
+    "permission_error": "what the workspace of ANTHROPIC_API_KEY may use, and ANTHROPIC_MODEL",
+    "billing_error": "the account's credit, https://platform.claude.com/settings/billing",
+}
+# How the codes end of a rate limit that is the account's own ceiling on spending: waiting does not lift it.
+SPEND_LIMITS = ("spend_limit_reached", "ramp_limit_exceeded")
+# For an error without a type, such as one that a proxy made.
+TYPE_OF_STATUS = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+}
+
+
+# Anthropic's name for the response that the call under way has got; `claude.deadline` notes it.
+current_request_id: ContextVar[str | None] = ContextVar("current_request_id", default=None)
+
+
+class Failure(Exception):
+    """A call that gave no whole answer. Safe to show, to log and to pickle.
+
+    `kind` names the row of `TABLE`; `status` and `sentence` are what the reader gets; `detail` is for the
+    log; `request_id` is Anthropic's name for the call, or None; `retry_after` is in seconds, or None.
+    """
+
+    def __init__(
+        self, kind: str, detail: str = "", *, request_id: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(kind, detail)
+        self.kind = kind
+        self.detail = detail
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+    @property
+    def status(self) -> int:
+        return TABLE[self.kind].status
+
+    @property
+    def sentence(self) -> str:
+        return TABLE[self.kind].sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@contextmanager
+def translated(request_id: str | None = None) -> Iterator[None]:
+    """Whatever goes wrong inside becomes a `Failure`. Serves sync and async code alike.
+
+    One line in the log finds the cause: it never has the prompt, the key, or the API's own words. `request_id` is
+    that of a stream which is read inside.
+    """
+    try:
+        yield
+    except Exception as error:
+        failure = classify(error)
+        failure.request_id = failure.request_id or request_id or current_request_id.get()
+        line = "Claude call failed: %s, %s, request id %s"
+        values = (failure.kind, failure.detail, failure.request_id)
+        if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
+            # What came before may quote the prompt.
+            error.__cause__, error.__suppress_context__ = None, True
+            logger.exception(line, *values)
+        else:
+            logger.log(TABLE[failure.kind].level, line, *values)
+        raise failure from None
+
+
+def classify(error: Exception) -> Failure:
+    """The `Failure` that stands for what the SDK, the network or our own code raised."""
+    import anthropic
+    import httpx2
+
+    name = type(error).__name__
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, anthropic.APIStatusError):
+        return reported(
+            error.type or TYPE_OF_STATUS.get(error.status_code),
+            error_code=error.error_code,
+            status=error.status_code,
+            request_id=error.request_id,
+            retry_after=retry_after(error.response.headers),
+        )
+    if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException | TimeoutError):
+        return Failure("timed_out", name)
+    if isinstance(error, anthropic.APIConnectionError):
+        cause = error.__cause__
+        return classify(cause) if isinstance(cause, httpx2.HTTPError) else Failure("unavailable", name)
+    if isinstance(error, anthropic.CredentialsError | httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
+        return Failure("misconfigured", f"{name}: check ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL")
+    if isinstance(error, httpx2.HTTPError | httpx2.StreamError | json.JSONDecodeError | UnicodeDecodeError):
+        return Failure("unavailable", name)
+    return Failure("unexpected", name)
+
+
+def reported(
+    error_type: str | None,
+    *,
+    error_code: str | None = None,
+    status: int = 200,
+    request_id: str | None = None,
+    retry_after: float | None = None,
+) -> Failure:
+    """The `Failure` for an error that the API itself reports, as a status or as an event inside a stream.
+
+    The type decides before the status does: an error inside a stream has the status 200.
+    """
+    detail = f"{status} {error_code or error_type}"
+    if error_type in MISCONFIGURED:
+        return Failure("misconfigured", f"{detail}: check {MISCONFIGURED[error_type]}", request_id=request_id)
+    if (error_code or "").endswith(SPEND_LIMITS):
+        hint = "check the spend limits, https://platform.claude.com/settings/limits"
+        return Failure("misconfigured", f"{detail}: {hint}", request_id=request_id)
+    if error_type == "rate_limit_error":
+        return Failure("rate_limited", detail, request_id=request_id, retry_after=retry_after)
+    return Failure("unavailable", detail, request_id=request_id)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """How long the API asks to wait, in seconds, or None where it says nothing that can be read.
+
+    https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Retry-After
+    """
+    text = headers.get("retry-after", "")
+    readings = (
+        lambda: float(headers.get("retry-after-ms", "")) / 1000,
+        lambda: float(text),
+        lambda: parsedate_to_datetime(text).timestamp() - time.time(),
+    )
+    for reading in readings:
+        with suppress(ValueError, OverflowError):
+            seconds = reading()
+            return seconds if 0 < seconds < math.inf else None
+    return None

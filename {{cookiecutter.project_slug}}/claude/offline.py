@@ -1,0 +1,199 @@
+"""Stands in for the Messages API when there is no key: same SDK, same wire, no network.
+
+It answers with what it understood of the request, at a pace that looks like Claude's. A question that begins
+with `fail` makes it fail, as in `fail overloaded_error`; FAILURES lists the ways. `fail once …` fails the first
+attempt only, so that the SDK's retry can be watched.
+
+https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
+
+import asyncio
+import json
+import math
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+from django.conf import settings
+
+# Errors that the API reports, by its own names: the status they come with.
+# https://platform.claude.com/docs/en/api/errors
+REPORTED = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+# What the network does before an answer begins.
+BROKEN_BEFORE = {"connect": httpx2.ConnectError, "reset": httpx2.ReadError, "timeout": httpx2.ReadTimeout}
+# What comes in place of an answer, with status 200.
+IN_PLACE = {"html": "<!doctype html><title>Sign in to the network</title>", "broken_json": '{"type": "mess'}
+# What happens to a stream after its first words.
+MID_STREAM = ("stream_error", "stream_cut", "stream_broken_event", "stream_reset", "stream_timeout")
+FAILURES = (*REPORTED, *BROKEN_BEFORE, *IN_PLACE, *MID_STREAM)
+
+RETRY_AFTER = 7  # seconds, with a rate limit
+
+
+class StandIn(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
+    """The transport of an SDK client, sync or async, that answers in place of the network."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        return respond(request, json.loads(request.read()))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        return respond(request, json.loads(await request.aread()))
+
+
+def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
+    """The response to one attempt; raises what the network would raise."""
+    failure = wanted_failure(body, first_attempt=request.headers.get("x-stainless-retry-count") == "0")
+    headers = {"request-id": f"req_offline_{uuid.uuid4().hex[:16]}"}
+    if failure in BROKEN_BEFORE:
+        raise BROKEN_BEFORE[failure](f"offline: {failure}", request=request)
+    if failure in IN_PLACE:
+        kind = "text/html" if failure == "html" else "application/json"
+        return httpx2.Response(200, headers=headers | {"content-type": kind}, text=IN_PLACE[failure])
+    if failure in REPORTED:
+        if failure == "rate_limit_error":
+            headers["retry-after"] = str(RETRY_AFTER)
+        return httpx2.Response(REPORTED[failure], headers=headers, json=error(failure))
+    message = answer(body)
+    if not body.get("stream"):
+        return httpx2.Response(200, headers=headers, json=message)
+    return httpx2.Response(
+        200,
+        headers=headers | {"content-type": "text/event-stream"},
+        stream=EventStream(events(message, failure)),
+    )
+
+
+def wanted_failure(body: dict[str, Any], *, first_attempt: bool) -> str | None:
+    """The failure that the question asks for, if any."""
+    match = re.match(r"fail (once )?(\w+)", question(body))
+    if match and match[2] in FAILURES and (first_attempt or not match[1]):
+        return match[2]
+    return None
+
+
+def question(body: dict[str, Any]) -> str:
+    """The text of the last turn."""
+    content = body["messages"][-1]["content"]
+    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
+
+
+def answer(body: dict[str, Any]) -> dict[str, Any]:
+    """A message that shows what was understood, as long as `max_tokens` lets it be."""
+    asked = question(body)
+    turns = len(body["messages"])
+    text = (
+        "This is the offline stand-in, not Claude: there is no ANTHROPIC_API_KEY, so nothing left this machine."
+        f"\n\nYou asked, in {count(len(asked.split()), 'word')} and {count(len(asked), 'character')}:\n\n{asked}\n\n"
+        f"The request has {count(turns, 'turn')}, asks {body['model']} for at most {body['max_tokens']} tokens, "
+        f"and {'has a' if body.get('system') else 'has no'} system prompt. Put a key into ANTHROPIC_API_KEY and "
+        "start again, and Claude itself will answer here."
+    )
+    pieces = split(text)
+    cut = pieces[: body["max_tokens"]]
+    return {
+        "id": f"msg_offline_{uuid.uuid4().hex[:16]}",
+        "type": "message",
+        "role": "assistant",
+        "model": body["model"],
+        "content": [{"type": "text", "text": "".join(cut)}],
+        "stop_reason": "end_turn" if cut == pieces else "max_tokens",
+        "stop_sequence": None,
+        "usage": usage(body, output_tokens=len(cut)),
+    }
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def split(text: str) -> list[str]:
+    """The pieces that an answer arrives in: a word each, with the space after it."""
+    return re.findall(r"\S+\s*|\s+", text)
+
+
+def usage(body: dict[str, Any], *, output_tokens: int) -> dict[str, int]:
+    """Counts as the API gives them, at four characters a token."""
+    text = json.dumps(body["messages"]) + json.dumps(body.get("system", ""))
+    return {
+        "input_tokens": math.ceil(len(text) / 4),
+        "output_tokens": output_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+    }
+
+
+def error(error_type: str) -> dict[str, Any]:
+    return {
+        "type": "error",
+        "error": {"type": error_type, "message": f"The stand-in was told to fail: {error_type}"},
+    }
+
+
+def events(message: dict[str, Any], failure: str | None) -> Iterator[str | type[httpx2.HTTPError]]:
+    """The events of a stream in order; an exception where the network fails."""
+    empty = message | {"content": [], "stop_reason": None, "usage": message["usage"] | {"output_tokens": 1}}
+    yield event("message_start", message=empty)
+    yield event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    yield event("ping")
+    for number, piece in enumerate(split(message["content"][0]["text"])):
+        if failure and number == 3:
+            yield from broken(failure)
+            return
+        yield event("content_block_delta", index=0, delta={"type": "text_delta", "text": piece})
+    yield event("content_block_stop", index=0)
+    delta = {"stop_reason": message["stop_reason"], "stop_sequence": None}
+    yield event("message_delta", delta=delta, usage={"output_tokens": message["usage"]["output_tokens"]})
+    yield event("message_stop")
+
+
+def broken(failure: str) -> Iterator[str | type[httpx2.HTTPError]]:
+    """What ends a stream too early. `stream_cut` is none of these: the stream just ends."""
+    if failure == "stream_error":
+        yield f"event: error\ndata: {json.dumps(error('overloaded_error'))}\n\n"
+    elif failure == "stream_broken_event":
+        yield 'event: content_block_delta\ndata: {"type": "content_bl\n\n'
+    elif failure == "stream_reset":
+        yield httpx2.ReadError
+    elif failure == "stream_timeout":
+        yield httpx2.ReadTimeout
+
+
+def event(name: str, **content: Any) -> str:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **content})}\n\n"
+
+
+class EventStream(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+    """The body of a stream, with the pauses of somebody who thinks between words."""
+
+    def __init__(self, parts: Iterator[str | type[httpx2.HTTPError]]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._parts:
+            time.sleep(settings.CLAUDE_OFFLINE_PAUSE)
+            yield sent(part)
+
+    async def __aiter__(self):
+        for part in self._parts:
+            await asyncio.sleep(settings.CLAUDE_OFFLINE_PAUSE)
+            yield sent(part)
+
+
+def sent(part: str | type[httpx2.HTTPError]) -> bytes:
+    if isinstance(part, str):
+        return part.encode()
+    raise part("offline: the connection broke")

@@ -1,0 +1,262 @@
+"""Every setting of the project; what differs between machines comes from the environment.
+
+https://docs.djangoproject.com/en/stable/ref/settings/
+"""
+
+# % from "text.jinja" import python
+from pathlib import Path
+
+# % if cookiecutter.env_file
+from decouple import Config, Csv, RepositoryEmpty, RepositoryEnv
+
+# % else
+from decouple import Config, Csv, RepositoryEmpty
+
+# % endif
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# % if cookiecutter.env_file
+# The process environment wins over the file .env, which git ignores.
+# https://github.com/HBNetwork/python-decouple#how-does-it-work
+ENV_FILE = BASE_DIR / ".env"
+config = Config(RepositoryEnv(ENV_FILE) if ENV_FILE.exists() else RepositoryEmpty())
+
+# % else
+# From the process environment only: no file is looked for, here or in the folders above.
+# https://github.com/HBNetwork/python-decouple#how-does-it-work
+config = Config(RepositoryEmpty())
+
+# % endif
+PROJECT_NAME = {{ python(cookiecutter.project_name) }}
+PROJECT_DESCRIPTION = {{ python(cookiecutter.description) }}
+
+# --- Security -------------------------------------------------------------------------------------
+# https://docs.djangoproject.com/en/stable/howto/deployment/checklist/
+
+DEBUG = config("DEBUG", default=False, cast=bool)
+
+# `manage.py check` refuses this key, and an empty one, outside DEBUG.
+INSECURE_SECRET_KEY = "insecure-key-for-development-only"  # noqa: S105
+SECRET_KEY = config("SECRET_KEY", default="") or INSECURE_SECRET_KEY
+
+DOMAIN = "{{ cookiecutter.domain_name }}"
+ALLOWED_HOSTS = config("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]" if DEBUG else DOMAIN, cast=Csv())
+CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=f"https://{DOMAIN}", cast=Csv())
+
+# Whether a proxy in front says truthfully, in X-Forwarded-Proto, that the reader came over HTTPS.
+# % if cookiecutter.nginx
+# deploy/nginx.conf does; without a proxy, anybody could say it.
+TRUST_PROXY = config("TRUST_PROXY", default=True, cast=bool)
+# % else
+# Set it when one does: without a proxy, anybody could say it.
+TRUST_PROXY = config("TRUST_PROXY", default=False, cast=bool)
+# % endif
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
+SECURE_SSL_REDIRECT = not DEBUG
+SESSION_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_SECURE = not DEBUG
+# A browser that has seen this asks over HTTPS only, for a year.
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+
+# No inline code and no other origin: a sentence of a model that slips through as HTML can do nothing.
+# https://django-csp.readthedocs.io/en/latest/configuration.html
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# A failed CSRF check answers JSON to a script and a page to a reader.
+CSRF_FAILURE_VIEW = "chat.decorators.csrf_failure"
+
+# --- Application ----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "accounts",
+    "chat",
+    "claude",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+# % if not cookiecutter.nginx
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+# % endif
+    "csp.middleware.CSPMiddleware",
+    "chat.middleware.utf8_only",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+# % if cookiecutter.view_style != "async"
+WSGI_APPLICATION = "config.wsgi.application"
+# % endif
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context_processors.project",
+            ],
+        },
+    },
+]
+
+# --- Accounts -------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "accounts:sign_in"
+LOGIN_REDIRECT_URL = "chat:page"
+LOGOUT_REDIRECT_URL = "accounts:sign_in"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Database -------------------------------------------------------------------------------------
+# WAL and IMMEDIATE let readers go on while one process writes, and make a second writer wait its turn.
+# https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-notes
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": BASE_DIR / config("DATABASE_PATH", default="db.sqlite3"),
+        "OPTIONS": {
+            "timeout": 20,  # seconds
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Language, time, static files -----------------------------------------------------------------
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "{{ cookiecutter.time_zone }}"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+
+# Names with a hash of their content, so that browsers may keep them for ever; plain names in development.
+# % if cookiecutter.nginx
+STATIC_STORAGE = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+# % else
+# https://whitenoise.readthedocs.io/en/stable/django.html
+STATIC_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+# % endif
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else STATIC_STORAGE,
+    },
+}
+
+# --- Logs -----------------------------------------------------------------------------------------
+# An ERROR of the logger `claude` means that somebody must act: send those to whoever is on call.
+# At DEBUG the SDK logs whole prompts, at INFO each request: both stay off.
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {
+        # A view that answers 502 on purpose has logged why; Django would add an error that says no more.
+        "unexplained": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: record.exc_info or getattr(record, "status_code", 0) < 500,
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        # Without handlers of its own: each line would appear twice.
+        "django": {"level": "INFO"},
+        "claude": {"level": "INFO"},
+        "chat": {"level": "INFO"},
+        "django.request": {"filters": ["unexplained"]},
+        "anthropic": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+    },
+}
+
+# --- Claude ---------------------------------------------------------------------------------------
+
+# https://platform.claude.com/settings/keys
+ANTHROPIC_API_KEY = config("ANTHROPIC_API_KEY", default="")
+# https://platform.claude.com/docs/en/about-claude/models/overview
+ANTHROPIC_MODEL = config("ANTHROPIC_MODEL", default="{{ cookiecutter.claude_model }}")
+ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="") or "https://api.anthropic.com"
+
+# Without a key, development gets its answers from claude/offline.py; production refuses to start.
+CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY.strip()
+# How long the stand-in waits between two pieces of an answer, in seconds.
+CLAUDE_OFFLINE_PAUSE = 0.04
+
+# Sent with every question, and cached by the API once it is long enough for the model:
+# https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+CLAUDE_SYSTEM_PROMPT = config(
+    "CLAUDE_SYSTEM_PROMPT",
+    default="You answer the questions of people who use this site. Be accurate, plain and brief.",
+)
+# The longest answer, in tokens. An answer is paid by the token: this is the ceiling of what one costs.
+CLAUDE_MAX_TOKENS = config("CLAUDE_MAX_TOKENS", default=1024, cast=int)
+# How long one attempt may be silent, in seconds, and how often a failed one is tried again.
+CLAUDE_TIMEOUT = config("CLAUDE_TIMEOUT", default=60.0, cast=float)
+CLAUDE_MAX_RETRIES = config("CLAUDE_MAX_RETRIES", default=3, cast=int)
+# When the API asks for a longer wait than this before the next attempt, in seconds, the reader is told so.
+CLAUDE_RETRY_AFTER_CAP = config("CLAUDE_RETRY_AFTER_CAP", default=5.0, cast=float)
+# The longest that one call may take, all attempts and the whole stream together, in seconds.
+CLAUDE_DEADLINE = config("CLAUDE_DEADLINE", default=300.0, cast=float)
+# % if cookiecutter.view_style == "async"
+# How many calls one fan-out has under way at once.
+CLAUDE_FAN_OUT = config("CLAUDE_FAN_OUT", default=4, cast=int)
+
+# % endif
+# --- Chat -----------------------------------------------------------------------------------------
+
+# The longest question, in characters.
+CHAT_MAX_PROMPT_CHARS = config("CHAT_MAX_PROMPT_CHARS", default=20_000, cast=int)
+# How long the outcome of a question is kept for another request with its request_id, in seconds.
+CHAT_REMEMBER = config("CHAT_REMEMBER", default=24 * 60 * 60, cast=int)
+# % if cookiecutter.view_style == "async"
+# The most questions in one fan-out.
+CHAT_MAX_PROMPTS = config("CHAT_MAX_PROMPTS", default=20, cast=int)
+# % endif
+# % if cookiecutter.view_style != "sync"
+# After this much silence of Claude, in seconds, the browser gets a comment, so that no proxy hangs up.
+CHAT_KEEPALIVE = config("CHAT_KEEPALIVE", default=15.0, cast=float)
+# % endif

@@ -1,0 +1,26 @@
+"""The settings of the tests: no network, no key, nothing from this machine, nothing slow."""
+
+import os
+
+os.environ.update(DEBUG="false", SECRET_KEY="only-for-tests", ANTHROPIC_API_KEY="")
+
+from config.settings import *  # noqa: F403
+
+ANTHROPIC_MODEL = "claude-test-model"
+ANTHROPIC_BASE_URL = "https://api.anthropic.com"
+CLAUDE_OFFLINE = True
+CLAUDE_OFFLINE_PAUSE = 0
+CLAUDE_SYSTEM_PROMPT = "Answer plainly."
+CLAUDE_MAX_TOKENS = 1024
+CLAUDE_MAX_RETRIES = 0
+CLAUDE_TIMEOUT = 60.0
+CLAUDE_RETRY_AFTER_CAP = 10.0
+CLAUDE_DEADLINE = 300.0
+# % if cookiecutter.view_style == "async"
+CLAUDE_FAN_OUT = 2
+# % endif
+
+SECURE_SSL_REDIRECT = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}

@@ -1,0 +1,84 @@
+"""What `manage.py check` finds before a reader does."""
+
+import subprocess
+import sys
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+
+from claude import checks
+
+
+def found(check) -> list[str]:
+    return [message.id for message in check(None)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("key", ["", " ", "\n"])
+def test_production_needs_a_key(settings, key):
+    settings.CLAUDE_OFFLINE = False
+    settings.ANTHROPIC_API_KEY = key
+    assert found(checks.check_key) == ["claude.E001"]
+    with pytest.raises(SystemCheckError, match="ANTHROPIC_API_KEY is empty"):
+        call_command("check")
+    settings.DEBUG = True
+    assert found(checks.check_key) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "ids"),
+    [
+        ("sk-ant-whole", []),
+        ("sk-ant-whole\n", ["claude.W001"]),
+        ("sk-ant-one sk-ant-two", ["claude.E002"]),
+        ("sk-ant-\u00e9", ["claude.E002"]),
+    ],
+)
+def test_a_key_that_cannot_work_is_named(settings, key, ids):
+    settings.ANTHROPIC_API_KEY = key
+    assert found(checks.check_key) == ids
+
+
+def test_a_deprecated_model_is_named_with_the_day_it_goes_away(settings):
+    model, day = next(iter(checks.deprecated_models().items()))
+    settings.ANTHROPIC_MODEL = model
+    (warning,) = checks.check_model(None)
+    assert day in warning.msg
+    settings.ANTHROPIC_MODEL = "claude-test-model"
+    assert found(checks.check_model) == []
+
+
+def test_the_list_of_deprecated_models_is_that_of_the_sdk():
+    from anthropic.resources.messages.messages import DEPRECATED_MODELS
+
+    assert checks.deprecated_models() == DEPRECATED_MODELS
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "ids"),
+    [
+        ("CLAUDE_MAX_TOKENS", 21_333, []),
+        ("CLAUDE_MAX_TOKENS", 21_334, ["claude.E004"]),
+        ("CLAUDE_MAX_TOKENS", 0, ["claude.E003"]),
+        ("CLAUDE_TIMEOUT", -1, ["claude.E003"]),
+        ("CLAUDE_DEADLINE", 0, ["claude.E003"]),
+    ],
+)
+def test_numbers_that_cannot_work_are_named(settings, name, value, ids):
+    setattr(settings, name, value)
+    assert found(checks.check_numbers) == ids
+
+
+def test_production_needs_a_secret_key_of_its_own(settings):
+    settings.SECRET_KEY = settings.INSECURE_SECRET_KEY
+    assert found(checks.check_secret_key) == ["claude.E005"]
+    settings.SECRET_KEY = "one of our own"
+    assert found(checks.check_secret_key) == []
+
+
+def test_a_check_does_not_load_the_sdk():
+    program = "import sys, django; django.setup(); from django.core.management import call_command as c; c('check')"
+    program += "; sys.exit('anthropic' in sys.modules)"
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0

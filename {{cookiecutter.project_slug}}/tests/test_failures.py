@@ -1,0 +1,153 @@
+"""What a reader reads, and what the log says, when a call to Claude fails. The table is the documentation."""
+
+import logging
+import pickle
+
+import pytest
+from django.utils.functional import lazystr
+
+from claude import offline
+from claude.failures import Failure, retry_after
+
+pytestmark = pytest.mark.django_db
+
+MISCONFIGURED = (500, "Service misconfigured", logging.ERROR)
+LIMITED = (429, "Too many requests, please try again in a moment", logging.WARNING)
+UNAVAILABLE = (502, "AI service unavailable", logging.WARNING)
+TOO_LONG = (504, "The answer took too long", logging.WARNING)
+
+TABLE = {
+    "authentication_error": MISCONFIGURED,
+    "billing_error": MISCONFIGURED,
+    "permission_error": MISCONFIGURED,
+    "rate_limit_error": LIMITED,
+    "invalid_request_error": UNAVAILABLE,
+    "not_found_error": UNAVAILABLE,
+    "request_too_large": UNAVAILABLE,
+    "api_error": UNAVAILABLE,
+    "timeout_error": UNAVAILABLE,
+    "overloaded_error": UNAVAILABLE,
+    "connect": UNAVAILABLE,
+    "reset": UNAVAILABLE,
+    "timeout": TOO_LONG,
+    "html": UNAVAILABLE,
+    "broken_json": UNAVAILABLE,
+    "stream_error": UNAVAILABLE,
+    "stream_cut": UNAVAILABLE,
+    "stream_broken_event": UNAVAILABLE,
+    "stream_reset": UNAVAILABLE,
+    "stream_timeout": TOO_LONG,
+}
+
+
+def test_the_table_has_every_failure_that_the_stand_in_knows():
+    assert set(TABLE) == set(offline.FAILURES)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLE if name not in offline.MID_STREAM])
+def test_a_failed_call_is_one_public_sentence_and_one_line_in_the_log(reader, caplog, name):
+    status, sentence, level = TABLE[name]
+    reply = reader.post("/chat/ask/", {"prompt": f"fail {name}"})
+    assert reply.status == status
+    assert reply.json == {"error": sentence, "status": status}
+    assert [record.levelno for record in caplog.records if record.name == "claude"] == [level]
+    assert f"fail {name}" not in caplog.text
+    assert ("req_offline_" in caplog.text) == (name not in offline.BROKEN_BEFORE)
+
+
+# % if cookiecutter.view_style != "sync"
+@pytest.mark.parametrize("name", TABLE)
+def test_a_stream_that_fails_ends_in_one_error(reader, caplog, name):
+    status, sentence, level = TABLE[name]
+    reply = reader.post("/chat/stream/", {"prompt": f"fail {name}"})
+    ends = [event for event in reply.events if "delta" not in event] if reply.status == 200 else [reply.json]
+    assert ends == [{"error": sentence, "status": status}]
+    assert [record.levelno for record in caplog.records if record.name == "claude"] == [level]
+    assert f"fail {name}" not in caplog.text
+    assert ("req_offline_" in caplog.text) == (name not in offline.BROKEN_BEFORE)
+
+
+# % endif
+def test_no_other_line_of_the_log_calls_it_an_error(reader, caplog):
+    reader.post("/chat/ask/", {"prompt": "fail overloaded_error"})
+    assert [record.name for record in caplog.records] == ["claude"]
+
+
+def test_a_wrong_key_names_the_setting_in_the_log(reader, caplog):
+    reader.post("/chat/ask/", {"prompt": "fail authentication_error"})
+    assert "check ANTHROPIC_API_KEY" in caplog.text
+
+
+def test_what_nobody_expected_is_logged_with_its_traceback(reader, caplog, settings):
+    settings.ANTHROPIC_MODEL = lazystr("a model that is no string")
+    reply = reader.post("/chat/ask/", {"prompt": "my secret question"})
+    assert (reply.status, reply.json["error"]) == (500, "Something went wrong")
+    (record,) = [record for record in caplog.records if record.name == "claude"]
+    assert record.levelno == logging.ERROR
+    assert record.exc_info is not None
+    assert "my secret question" not in caplog.text
+
+
+def test_a_key_that_cannot_work_is_found_before_the_network_is_asked(reader, settings):
+    settings.CLAUDE_OFFLINE = False
+    for key in ("", "  ", "sk-ant-one\nsk-ant-two", "sk-ant-é"):
+        settings.ANTHROPIC_API_KEY = key
+        reply = reader.post("/chat/ask/", {"prompt": "Hello"})
+        assert (reply.status, reply.json["error"]) == (500, "Service misconfigured")
+
+
+def test_an_overload_is_tried_again(reader, settings, wire):
+    settings.CLAUDE_MAX_RETRIES = 1
+    assert reader.post("/chat/ask/", {"prompt": "fail once overloaded_error"}).status == 200
+    assert len(wire) == 2
+    first, second = (attempt["headers"]["anthropic-idempotency-key"] for attempt in wire)
+    assert first == second
+
+
+def test_a_longer_wait_than_the_cap_is_not_slept_through(reader, settings, wire):
+    settings.CLAUDE_MAX_RETRIES = 1
+    settings.CLAUDE_RETRY_AFTER_CAP = offline.RETRY_AFTER - 1
+    reply = reader.post("/chat/ask/", {"prompt": "fail once rate_limit_error"})
+    assert (reply.status, reply.headers["Retry-After"]) == (429, str(offline.RETRY_AFTER))
+    assert len(wire) == 1
+
+
+@pytest.mark.parametrize("failure", ["overloaded_error", "connect"])
+def test_no_retry_waits_past_the_deadline(reader, settings, wire, failure):
+    settings.CLAUDE_MAX_RETRIES = 1
+    settings.CLAUDE_DEADLINE = 0.3
+    reply = reader.post("/chat/ask/", {"prompt": f"fail {failure}"})
+    assert (reply.status, reply.json["error"]) == (502, "AI service unavailable")
+    assert len(wire) == 1
+
+
+def test_a_wait_that_makes_no_sense_is_not_slept_through_either(reader, settings, wire, monkeypatch):
+    settings.CLAUDE_MAX_RETRIES = 1
+    monkeypatch.setattr(offline, "RETRY_AFTER", "inf")
+    assert reader.post("/chat/ask/", {"prompt": "fail once rate_limit_error"}).status == 200
+    assert len(wire) == 2
+
+
+def test_a_failure_survives_pickling():
+    failure = pickle.loads(pickle.dumps(Failure("rate_limited", "429", request_id="req_1", retry_after=2.5)))  # noqa: S301
+    assert (failure.status, failure.request_id, failure.retry_after) == (429, "req_1", 2.5)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "12"}, 12),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "9"}, 9),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "0"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+    ],
+)
+def test_every_form_of_retry_after_is_read(headers, seconds):
+    assert retry_after(headers) == seconds
