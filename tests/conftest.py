@@ -1,0 +1,92 @@
+"""Fixtures that every test shares: rendered projects, their environments, and servers that run them."""
+
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bakery import PAIRS, VARIANTS, Bakery
+from claude_server.client import ClaudeServer
+from environments import Environments, find_python
+from production import Production
+from serving import development_server
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """A folder that all test processes of this run see."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def bake(shared_folder):
+    """bake(view_style="async", …) renders a project once per run and gives its folder. Tests only read it."""
+    return Bakery(shared_folder / "bakes")
+
+
+@pytest.fixture
+def bake_copy(bake, tmp_path):
+    """Like `bake`, for tests that write: a copy of their own."""
+
+    def copy(**answers):
+        project = bake(**answers)
+        return Path(shutil.copytree(project, tmp_path / project.name))
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def environment(shared_folder):
+    """environment(project, python) gives an environment with exactly what that project declares."""
+    return Environments(shared_folder / "environments")
+
+
+@pytest.fixture(scope="session")
+def production(shared_folder, bake, environment):
+    """Prepares and serves projects as they run in production."""
+    return Production(shared_folder / "production", bake, environment)
+
+
+@pytest.fixture(scope="session")
+def busy(production, tmp_path_factory):
+    """busy.serve(answers) serves a project, in two processes where it has the wrapper; busy.lane is its Claude."""
+    with ClaudeServer.start() as claude:
+        lane = claude.lane()
+        with production.serving(tmp_path_factory.mktemp, lane.base_url, CLAUDE_MAX_RETRIES="0") as serve:
+
+            def serve_busy(answers):
+                return serve(answers, WEB_WORKERS="2" if answers["client_wrapper"] else "1")
+
+            yield SimpleNamespace(serve=serve_busy, lane=lane)
+
+
+@pytest.fixture(scope="session")
+def live_project(bake, environment, tmp_path_factory):
+    """live_project("streaming", …) serves a project as its developer would, offline, and gives its base URL."""
+    servers = {}
+
+    def serve(view_style, **more):
+        answers = {"view_style": view_style, **more}
+        key = tuple(sorted(answers.items()))
+        if key not in servers:
+            project = bake(**answers)
+            copy = Path(shutil.copytree(project, tmp_path_factory.mktemp("live") / project.name))
+            servers[key] = development_server(copy, environment(project, find_python("oldest")), view_style)
+        return servers[key].url
+
+    yield serve
+    for server in servers.values():
+        server.stop()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how much was proven."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    own = [value for report in reports for name, value in report.user_properties if name == "own_tests"]
+    terminalreporter.write_line(
+        f"{len(VARIANTS)} variants and {len(PAIRS)} further sets of answers; {len(reports)} tests of the template, "
+        f"and {sum(own)} of rendered projects in {len(own)} runs"
+    )

@@ -1,0 +1,278 @@
+"""What can go wrong, and what the reader and the log then get. Data only, in the words of the design."""
+
+from http import HTTPStatus
+from typing import NamedTuple
+
+from claude_server.messages import STATUS_OF
+from claude_server.script import (
+    Answer,
+    BadJson,
+    BadUtf8,
+    Body,
+    BrokenJson,
+    Close,
+    EmptyObject,
+    ErrorEvent,
+    HalfEvent,
+    Html,
+    NoMessageStop,
+    Pings,
+    Reset,
+    Silence,
+    Status,
+    Step,
+)
+
+TIMEOUT = 1.0  # seconds of silence
+DEADLINE = 2.5  # seconds for a whole call
+LONGEST = 400  # characters of a question
+
+PROMPT = "The question that no log may hold"
+
+
+class Row(NamedTuple):
+    """What a reader gets, and how loud the log is."""
+
+    status: int
+    sentence: str
+    level: str
+
+
+ROWS = {
+    "misconfigured": Row(500, "Service misconfigured", "ERROR"),
+    "rate_limited": Row(429, "Too many requests, please try again in a moment", "WARNING"),
+    "unavailable": Row(502, "AI service unavailable", "WARNING"),
+    "timed_out": Row(504, "The answer took too long", "WARNING"),
+    "restarting": Row(503, "The server is restarting, please ask again in a moment", "WARNING"),
+    "unexpected": Row(500, "Something went wrong", "ERROR"),
+}
+
+
+class Cause(NamedTuple):
+    """Something that goes wrong with one call, and the row of the table that it belongs to."""
+
+    name: str
+    row: str
+    step: Step | None = None
+    only: str = ""
+    """"json" or "events" for a cause that the other cannot have."""
+    arrives: str = ""
+    """The text that reads as events before the failure; without any, the failure is plain JSON with its status."""
+    log: str = ""
+    """Words of the log's line, besides its level and the request id."""
+    retry_after: range | None = None
+    """What the header may say, in seconds; None when it must not be there."""
+    identified: bool = True
+    """Whether the API gets as far as to name the call."""
+
+    def met_by(self, surface: str) -> bool:
+        return self.only in ("", surface)
+
+
+WORDS = Answer(deltas=["The ", "sky ", "is ", "blue."])
+PAGE = "<html><title>Bad gateway</title>Words of a proxy</html>"
+DEEP = "[" * 100_000
+EVENTS = "text/event-stream"
+JSON = "application/json"
+
+
+def exactly(seconds: int) -> range:
+    return range(seconds, seconds + 1)
+
+
+def misconfigured() -> list[Cause]:
+    spending = "check the spend limits"
+    return [
+        Cause("401", "misconfigured", Status(401), log="401 authentication_error: check ANTHROPIC_API_KEY"),
+        Cause("401 of a proxy", "misconfigured", Status(401, body=PAGE), log="check ANTHROPIC_API_KEY"),
+        Cause("402", "misconfigured", Status(402), log="402 billing_error: check the account's credit"),
+        Cause("402 of a proxy", "misconfigured", Status(402, body=PAGE), log="check the account's credit"),
+        Cause("403", "misconfigured", Status(403), log="403 permission_error: check what the workspace"),
+        Cause("403 of a proxy", "misconfigured", Status(403, body=PAGE), log="check what the workspace"),
+        *(
+            Cause(f"429 {code}", "misconfigured", Status(429, error_code=code), log=f"429 {code}: {spending}")
+            for code in ("enforced_spend_limit_reached", "contract_spend_limit_reached", "ramp_limit_exceeded")
+        ),
+    ]
+
+
+def limited() -> list[Cause]:
+    """Every form of Retry-After, and what of it is passed on."""
+    forms: list[tuple[str, Status, range | None]] = [
+        ("429", Status(429), None),
+        ("429 of a proxy", Status(429, body=PAGE), None),
+        ("429, after 7", Status(429, retry_after=7), exactly(7)),
+        ("429, after 0.2", Status(429, retry_after=0.2), exactly(1)),
+        ("429, after 2500 ms", Status(429, retry_after_ms=2500), exactly(3)),
+        ("429, after an hour", Status(429, retry_after=3600), exactly(3600)),
+        ("429, after a date", Status(429, retry_after_date=90), range(60, 91)),
+        ("429, after 0", Status(429, retry_after=0), None),
+        ("429, after -5", Status(429, retry_after=-5), None),
+        ("429, after soon", Status(429, retry_after="soon"), None),
+        ("429, after inf", Status(429, retry_after="inf"), None),
+        ("429, after nan", Status(429, retry_after="nan"), None),
+        ("429, after a date gone by", Status(429, retry_after_date=-90), None),
+        ("429, after no such date", Status(429, retry_after="Wed, 99 Oct 2099 25:61:00 GMT"), None),
+        ("429, after soon ms and 7", Status(429, retry_after=7, headers={"retry-after-ms": "soon"}), exactly(7)),
+    ]
+    return [Cause(name, "rate_limited", step, log="429", retry_after=after) for name, step, after in forms]
+
+
+def refused_by_the_api() -> list[Cause]:
+    return [
+        Cause("307", "unavailable", Status(307, headers={"location": "/elsewhere"}), log="307"),
+        *(
+            Cause(str(code), "unavailable", Status(code), log=str(code))
+            for code in (400, 404, 408, 409, 413, 418, 422, 500, 501, 503, 504, 529)
+        ),
+        Cause("502 of a proxy", "unavailable", Status(502, body=PAGE), log="502"),
+        Cause("503 without a type", "unavailable", Status(503, body="{}"), log="503"),
+        Cause("503 that breaks off", "unavailable", Status(503, breaks=True)),
+    ]
+
+
+def error_events() -> list[Cause]:
+    """Errors of every type inside a stream with status 200: as its first event, and in the middle."""
+    rows = {"authentication_error": "misconfigured", "permission_error": "misconfigured"}
+    rows |= {"billing_error": "misconfigured", "rate_limit_error": "rate_limited"}
+    return [
+        Cause(
+            f"{kind} {'in the middle' if after else 'first'}",
+            rows.get(kind, "unavailable"),
+            ErrorEvent(kind, after, answer=WORDS),
+            only="events",
+            arrives="The sky " if after else "",
+            log=f"200 {kind}",
+        )
+        for kind in STATUS_OF
+        for after in (None, 2)
+    ]
+
+
+def broken_answers() -> list[Cause]:
+    """What the network, a proxy or a fault of the API makes of an answer. `after` counts the pieces that arrive."""
+    return [
+        Cause("reset before headers", "unavailable", Reset(), identified=False),
+        Cause("closed before headers", "unavailable", Close(), identified=False),
+        Cause("reset before text", "unavailable", Reset(0)),
+        Cause("closed before text", "unavailable", Close(0)),
+        Cause("reset in the middle", "unavailable", Reset(2, WORDS), arrives="The sky "),
+        Cause("closed in the middle", "unavailable", Close(2, WORDS), arrives="The sky "),
+        *(
+            Cause(f"half an event, {then}", "unavailable", HalfEvent(2, then, WORDS), arrives="The sky ")
+            for then in ("end", "close", "reset")
+        ),
+        Cause("bad JSON first", "unavailable", BadJson(0)),
+        Cause("bad JSON", "unavailable", BadJson(2, WORDS), arrives="The sky "),
+        Cause("bad UTF-8", "unavailable", BadUtf8(2, WORDS), arrives="The sky "),
+        Cause("HTML, 200", "unavailable", Html()),
+        Cause("broken JSON, 200", "unavailable", BrokenJson()),
+        Cause("{}, 200", "unavailable", EmptyObject()),
+        Cause("null, 200", "unavailable", Body("null", JSON)),
+        Cause("nothing, 200", "unavailable", Body("", JSON)),
+        Cause("no text, no stop", "unavailable", NoMessageStop(0), only="events"),
+        Cause("no message_stop", "unavailable", NoMessageStop(None, WORDS), "events", "The sky is blue."),
+        Cause("cut without a word", "unavailable", NoMessageStop(2, WORDS), "events", "The sky "),
+        Cause("events without names", "unavailable", Answer(event_names=False), "events"),
+        Cause("nested too deep, JSON", "unexpected", Body(DEEP, JSON), "json", log="RecursionError"),
+        Cause(
+            "nested too deep, event",
+            "unexpected",
+            Body(f"event: content_block_delta\ndata: {DEEP}\n\n", EVENTS),
+            only="events",
+            log="RecursionError",
+        ),
+        Cause("a block that is null", "unexpected", Body('{"content":[null],"stop_reason":"end_turn"}', JSON), "json"),
+    ]
+
+
+def silences() -> list[Cause]:
+    return [
+        Cause("silence before headers", "timed_out", Silence(), identified=False),
+        Cause("silence before text", "timed_out", Silence(after=0)),
+        Cause("silence in the middle", "timed_out", Silence(after=2, answer=WORDS), arrives="The sky "),
+        Cause("pings before text", "timed_out", Pings(0.2)),
+        Cause("pings in the middle", "timed_out", Pings(0.2, after=2, answer=WORDS), "events", "The sky "),
+    ]
+
+
+WRONG_KEY = Cause("a wrong key", "misconfigured", log="check ANTHROPIC_API_KEY")
+REFUSED_PORT = Cause("a refused port", "unavailable", log="ConnectError", identified=False)
+RESTART = Cause(
+    "the server stops", "restarting", Answer(deltas=["The ", "sky "], gated=True, pings=0.2), "events", "The "
+)
+
+CAUSES = [
+    *misconfigured(),
+    WRONG_KEY,
+    *limited(),
+    *refused_by_the_api(),
+    *error_events(),
+    REFUSED_PORT,
+    *broken_answers(),
+    *silences(),
+]
+
+
+class Refusal(NamedTuple):
+    """A request that the project refuses by itself: Claude is not asked, and the log says so quietly."""
+
+    name: str
+    status: int
+    sentence: str
+    prompt: str = PROMPT
+    method: str = "POST"
+    without: tuple[str, ...] = ()
+    """The cookies that are missing."""
+
+    @property
+    def log(self) -> str:
+        return f"refused: {self.status} {HTTPStatus(self.status).phrase}"
+
+
+REFUSALS = [
+    Refusal("an empty question", 400, "Please type a question first.", prompt=" \r\n"),
+    Refusal(
+        "a question too long",
+        413,
+        f"Your question has {LONGEST + 1} characters and {LONGEST} fit: please shorten it.",
+        prompt=PROMPT.ljust(LONGEST + 1, "?"),
+    ),
+    Refusal("signed out", 401, "Please sign in again, then ask once more.", without=("sessionid",)),
+    Refusal("no CSRF token", 403, "Please reload the page, then ask once more.", without=("csrftoken",)),
+    Refusal("not a POST", 405, "This address answers to POST only.", method="GET"),
+]
+
+
+class Retried(NamedTuple):
+    """How many requests reach the API for one question when a failed one may be tried again RETRIES times."""
+
+    name: str
+    step: Step
+    json: int
+    events: int | None = None
+    """Where that is another number: a stream is never tried again once its headers are there."""
+
+    def attempts(self, surface: str) -> int:
+        return self.json if surface == "json" or self.events is None else self.events
+
+
+RETRIES = 2
+
+ATTEMPTS = [
+    *(Retried(f"{code}", Status(code, retry_after_ms=1), 1) for code in (400, 401, 402, 403, 404, 413, 422)),
+    *(Retried(f"{code}", Status(code, retry_after_ms=1), 3) for code in (408, 409, 429, 500, 501, 503, 504)),
+    Retried("529 with pauses", Status(529), 3),
+    Retried("529 not to be retried", Status(529, should_retry=False), 1),
+    Retried("429, after an hour", Status(429, retry_after=3600), 1),
+    Retried("429, after an hour, by date", Status(429, retry_after_date=3600), 1),
+    Retried("429, after inf", Status(429, retry_after="inf"), 3),
+    Retried("429, after no such date", Status(429, retry_after="Wed, 99 Oct 2099 25:61:00 GMT"), 3),
+    Retried("429, after soon ms and an hour", Status(429, retry_after=3600, headers={"retry-after-ms": "soon"}), 1),
+    Retried("reset before headers", Reset(), 3),
+    Retried("silence before headers", Silence(), 3),
+    Retried("reset in the middle", Reset(2, WORDS), 3, 1),
+    Retried("overloaded_error first", ErrorEvent(), 3, 1),
+    Retried("HTML, 200", Html(), 1),
+    Retried("{}, 200", EmptyObject(), 1),
+]

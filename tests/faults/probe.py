@@ -1,0 +1,83 @@
+"""Runs inside a rendered project: makes its calls fail, and shows what a queue or an error report would keep of that.
+
+Reads lines of JSON from the standard input, each with `surface`, `prompt` and perhaps `settings`, and answers each with
+the pickle of the `Failure` that came of it, in base64, and the traceback that Python prints for it.
+"""
+
+import asyncio
+import base64
+import inspect
+import json
+import logging
+import pickle
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+
+import django
+
+django.setup()
+logging.disable()
+
+from chat import views  # noqa: E402
+from claude.failures import Failure  # noqa: E402
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.test import RequestFactory, override_settings  # noqa: E402
+
+READER = get_user_model()(pk=1, username="reader")
+
+
+def call(surface, prompt):
+    """What a view does with a question, without what it then makes of a failure."""
+    if surface == "events":
+        with_user = "user" in inspect.signature(views.events).parameters
+        return views.events(prompt, READER) if with_user else views.events(prompt)
+    request = RequestFactory().post("/chat/ask/", {"prompt": prompt})
+    request.user = READER
+    return views.answer(request)
+
+
+async def drain(events):
+    async for _ in events:
+        pass
+
+
+def fail(question):
+    """The failure, as it leaves the view's own code."""
+    try:
+        result = call(question["surface"], question["prompt"])
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+        elif inspect.isasyncgen(result):
+            asyncio.run(drain(result))
+        elif question["surface"] == "events":
+            list(result)
+    except Failure as failure:
+        return failure
+    raise AssertionError(f"no failure came of {question}")
+
+
+def shown(question):
+    """The question, with what came of it."""
+    settings = question.get("settings")
+    with override_settings(**settings) if settings else nullcontext():
+        failure = fail(question)
+    data = pickle.dumps(failure)
+    again = pickle.loads(data)
+    return {
+        **question,
+        "kind": failure.kind,
+        "same": (again.status, str(again), again.request_id) == (failure.status, str(failure), failure.request_id),
+        "pickle": base64.b64encode(data).decode(),
+        "traceback": "".join(traceback.format_exception(failure)),
+    }
+
+
+# Settings are those of the whole process: questions that change some are asked one at a time, when the others are done.
+questions = [json.loads(line) for line in sys.stdin]
+with ThreadPoolExecutor(8) as pool:
+    answers = [*pool.map(shown, (question for question in questions if "settings" not in question))]
+answers += [shown(question) for question in questions if "settings" in question]
+for answer in answers:
+    print(json.dumps(answer))

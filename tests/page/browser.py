@@ -1,0 +1,98 @@
+"""Drives the machine's Chromium: what readers do on the page, and what they find there."""
+
+import shutil
+
+from playwright.sync_api import expect
+
+from environments import skip_or_fail
+
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def launch(playwright):
+    """A Chromium without a window. Skips where there is none."""
+    names = ["chromium", "chromium-browser", "google-chrome"]
+    found = next(filter(None, map(shutil.which, names)), None) or skip_or_fail("no Chromium found")
+    return playwright.chromium.launch(executable_path=found, args=SWITCHES)
+
+
+def watch(page):
+    """A list that fills with all that should not happen on a page: errors, policy violations, other origins."""
+    wrong = []
+
+    def on_console(message):
+        # A failed request is what some tests are about; the rest of the console should stay empty.
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+            wrong.append(message.text)
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: request.url.startswith("http://127.0.0.1:") or wrong.append(request.url))
+    return wrong
+
+
+def sign_in(page):
+    page.goto("/accounts/sign-in/")
+    button(page, "Continue as demo user").click()
+    expect(page.get_by_label("Your question")).to_be_visible()
+
+
+def ask(page, question="Why is the sky blue?"):
+    page.get_by_label("Your question").fill(question)
+    page.get_by_label("Your question").press("Enter")
+
+
+def button(page, name):
+    return page.get_by_role("button", name=name)
+
+
+def answer(page):
+    return page.locator(".answer").last
+
+
+def expect_complete(page, text):
+    expect(page.get_by_role("status")).to_have_text("Answer complete")
+    expect(answer(page)).to_have_text(text)
+    expect(page.locator(".turn").last.locator(".note:visible")).to_have_count(0)
+
+
+def expect_unfinished(page, text, reason):
+    expect(answer(page)).to_have_text(text)
+    expect(page.locator(".note:visible")).to_have_text([reason, "The text above is not the whole answer."])
+    expect(page.get_by_role("status")).to_contain_text(reason)
+
+
+def expect_failed(page, reason):
+    """There is no answer, and the page says why: to the eye and to a screen reader."""
+    expect(page.locator(".note:visible")).to_have_text(reason)
+    expect(page.get_by_role("status")).to_have_text(reason)
+    expect(answer(page)).to_be_empty()
+    expect(page.get_by_label("Your question")).to_be_focused()
+
+
+CONTRASTS = """() => {
+    const luminance = (colour) => {
+        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+        const [r, g, b] = parts.map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (element) => {
+        const colour = getComputedStyle(element).backgroundColor;
+        return colour === "rgba(0, 0, 0, 0)" ? ground(element.parentElement) : colour;
+    };
+    const readable = (element) => element.checkVisibility() && Array.from(element.childNodes).some(
+        (node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    return Array.from(document.querySelectorAll("body *")).filter(readable).map((element) => {
+        const pair = [luminance(getComputedStyle(element).color), luminance(ground(element))].sort((a, b) => b - a);
+        return [element.textContent.trim(), (pair[0] + 0.05) / (pair[1] + 0.05)];
+    });
+}"""
+"""The contrast of each text on the page with what is behind it."""

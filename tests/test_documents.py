@@ -1,0 +1,83 @@
+"""README, CONTRIBUTING and AGENTS say what is so: questions, commands, paths that exist. The rendered ones as well."""
+
+import re
+
+import pytest
+
+from bakery import OPTIONS, TEMPLATE, VARIANTS, choices, name_of
+from documents import (
+    explained_questions,
+    make_targets_named_in,
+    make_targets_of,
+    names_in_table,
+    paths_named_in,
+    text_of,
+)
+from environments import declared_dependencies
+
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "AGENTS.md"]
+
+
+def test_the_readme_explains_every_question_and_no_other():
+    assert explained_questions().keys() == OPTIONS.keys()
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if isinstance(OPTIONS[option], list)])
+def test_the_readme_names_every_answer(option):
+    row = explained_questions()[option]
+    assert [answer for answer in choices(option) if f"`{answer}`" not in row] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_named_is_there(bake, document):
+    """One of the template's own, or one of a rendered project: the README tells of both."""
+    there = make_targets_of(text_of("Makefile")) | make_targets_of(text_of("Makefile", bake()))
+    assert make_targets_named_in(text_of(document)) <= there
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_path_named_is_there(bake, document):
+    made_by_running = {"build/", ".venv", "uv.lock", "requirements.txt", "requirements-dev.txt"}
+    named = paths_named_in(text_of(document)) - made_by_running
+    assert [path for path in named if not is_there(TEMPLATE, path) and not is_there(bake(), path)] == []
+
+
+def test_the_readme_says_why_each_dependency_is_there(bake):
+    """Whatever any variant declares."""
+    explained = re.findall(r"^\| ([a-z, -]+) \|", text_of("README.md").split("## Why each dependency")[1], re.MULTILINE)
+    named = set(re.split(r", | or ", ", ".join(explained))) - {"package"}
+    assert named == {name for answers in VARIANTS for name in dependencies_of(bake(**answers))}
+
+
+@pytest.fixture(params=VARIANTS, ids=name_of)
+def project(request, bake):
+    return bake(**request.param)
+
+
+@pytest.mark.parametrize("document", ["README.md", "AGENTS.md"])
+def test_a_rendered_document_names_only_what_its_project_has(project, document):
+    text = text_of(document, project)
+    made_by_running = {"uv.lock"}
+    assert [path for path in paths_named_in(text) - made_by_running if not is_there(project, path)] == []
+    assert make_targets_named_in(text) <= make_targets_of(text_of("Makefile", project))
+
+
+def test_the_rendered_readme_lists_every_setting_that_the_environment_decides(project):
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted((project / "config").glob("*.py")))
+    read = set(re.findall(r"""(?:config|environ\.get)\(\s*["']([A-Z_]+)""", code))
+    assert names_in_table(text_of("README.md", project), "name") == read
+
+
+def test_the_rendered_readme_says_why_each_dependency_is_there(project):
+    table = text_of("README.md", project).split("## Why each dependency")[1]
+    explained = set(re.split(", ", ", ".join(re.findall(r"^\| ([a-z, -]+) \|", table, re.MULTILINE)))) - {"package"}
+    assert explained == dependencies_of(project)
+
+
+def dependencies_of(project):
+    return {re.match(r"[A-Za-z0-9-]+", dependency)[0] for dependency in declared_dependencies(project)}
+
+
+def is_there(folder, path):
+    """Whether a path exists, or a bare file name in some folder."""
+    return (folder / path).exists() or ("/" not in path and any(folder.rglob(path)))

@@ -1,0 +1,260 @@
+"""One click is paid for once: what a second request with the same id gets, in two processes and over the wire."""
+
+import json
+import re
+import socket
+import sqlite3
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bakery import name_of
+from claude_server.script import Answer, ErrorEvent, Status
+from environments import run
+from http_reader import HttpReader
+from production import Log, served_with, until, variants
+from tabs import Tab
+
+STYLES = ["sync", "streaming", "async"]
+STREAMS = ["streaming", "async"]
+ASK, STREAM = "/chat/ask/", "/chat/stream/"
+WORDS = ["The ", "sky ", "is ", "blue."]
+BEING_ANSWERED = "This question is being answered already: please wait for its answer."
+
+
+@pytest.fixture
+def lane(busy):
+    busy.lane.reset()
+    return busy.lane
+
+
+@pytest.fixture
+def served(request, busy):
+    return busy.serve(request.param)
+
+
+@pytest.fixture
+def reader(served):
+    return served.reader()
+
+
+@pytest.fixture
+def click():
+    return {"prompt": "Why is the sky blue?", "request_id": str(uuid.uuid4())}
+
+
+@pytest.fixture
+def open_tab(served, click):
+    """open_tab(path) asks, and leaves the answer to be read."""
+    tabs = []
+
+    def ask(path):
+        connection = socket.create_connection(("127.0.0.1", served.server.port))
+        tabs.append(Tab(connection, f"127.0.0.1:{served.server.port}", served.cookies(), path, click))
+        return tabs[-1]
+
+    yield ask
+    for tab in tabs:
+        tab.close()
+
+
+def whole(reply):
+    """The outcome in a reply, whether it came as JSON, as events or as a page."""
+    if reply.headers["Content-Type"] == "application/json":
+        return reply.json
+    if reply.headers["Content-Type"].startswith("text/html"):
+        return {"answer": re.search('<div class="answer">(.*?)</div>', reply.text, re.DOTALL)[1]}
+    text = ""
+    for event in reply.events():
+        if "delta" not in event:  # the end, though the connection may still be open
+            return {"answer": text} | {name: value for name, value in event.items() if name != "done"}
+        text += event["delta"]
+    raise AssertionError("the stream has no end")
+
+
+def over(answers):
+    """Has a test run on an answer in one piece, and on a stream where there is one."""
+    cases = [
+        pytest.param(some, path, id=f"{name_of(some)}{path}")
+        for some in answers
+        for path in ([ASK] if some["view_style"] == "sync" else [ASK, STREAM])
+    ]
+    return pytest.mark.parametrize(("served", "path"), cases, indirect=["served"])
+
+
+twice = over(variants(*STYLES))
+in_two_processes = over(answers for answers in variants(*STYLES) if answers["client_wrapper"])
+
+
+@twice
+def test_while_the_first_is_being_answered_the_second_is_refused(reader, lane, click, open_tab, path):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    tab = open_tab(path)
+    lane.wait(arrived=1, timeout=60)
+    for again in [ASK, path]:
+        refused = reader.post(again, click)
+        assert (refused.status, refused.json) == (409, {"error": BEING_ANSWERED, "status": 409})
+    lane.release(len(WORDS))
+    if path == ASK:
+        assert tab.json()["answer"] == "The sky is blue."
+    else:
+        assert [event.get("delta") for event in iter(tab.read, None)] == [*WORDS, None]
+    assert len(lane.requests()) == 1
+
+
+@twice
+def test_as_soon_as_the_answer_has_been_read_the_second_gets_it_too(reader, lane, click, path):
+    """Ten times: it is kept before its last word is sent, and not a moment later."""
+    for number in range(1, 11):
+        click["request_id"] = str(uuid.uuid4())
+        first = whole(reader.post(path, click))
+        assert first["answer"] == "You asked: Why is the sky blue?"
+        for again in [path, ASK]:
+            assert whole(reader.post(again, click)) == first
+        assert len(lane.requests()) == number
+
+
+@served_with("streaming", "async")
+def test_the_end_is_not_told_before_it_is_kept(served, lane, click, open_tab):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    lane.release(1)
+    tab = open_tab(STREAM)
+    assert tab.read() == {"delta": WORDS[0]}
+    with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
+        database.execute("BEGIN IMMEDIATE")  # nobody else can write until this ends
+        lane.release(len(WORDS))
+        assert [tab.read() for _ in WORDS[1:]] == [{"delta": word} for word in WORDS[1:]]
+        tab.connection.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            tab.read()
+        database.rollback()
+    database.close()
+
+
+@twice
+@pytest.mark.parametrize("failure", [Status(400), ErrorEvent(after=1)], ids=["at once", "in the middle"])
+def test_a_question_that_failed_may_be_asked_again(reader, lane, click, path, failure):
+    lane.script(failure)
+    assert whole(reader.post(path, click))["status"] == 502
+    assert whole(reader.post(path, click))["answer"] == "You asked: Why is the sky blue?"
+    assert len(lane.requests()) == 2
+
+
+@served_with("streaming", "async")
+@pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
+def test_a_question_whose_reader_left_may_be_asked_again(served, reader, lane, click, open_tab, heard):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    tab = open_tab(STREAM)
+    lane.wait(arrived=1, timeout=60)
+    lane.release(heard)
+    assert [tab.read() for _ in range(heard)] == [{"delta": "The "}] * heard
+    tab.close()
+    lane.release(1)
+    lane.wait(left=1)
+    assert answered_in_the_end(reader, click) == "You asked: Why is the sky blue?"
+    assert len(lane.requests()) == 2
+
+
+@served_with("async")
+def test_so_may_one_whose_reader_left_while_it_was_written_down(served, reader, lane, click, open_tab):
+    with sqlite3.connect(served.project / "db.sqlite3") as database:
+        database.execute("BEGIN IMMEDIATE")  # nobody else can write until this ends
+        tab = open_tab(STREAM)
+        # Who answers this has seen what came before.
+        assert {HttpReader(served.url).get("/accounts/sign-in/").status for _ in range(8)} == {200}
+        tab.close()
+        assert {HttpReader(served.url).get("/accounts/sign-in/").status for _ in range(8)} == {200}
+        database.rollback()
+    database.close()
+    assert answered_in_the_end(reader, click) == "You asked: Why is the sky blue?"
+
+
+def answered_in_the_end(reader, click):
+    """The answer, once the first request has been cleared away."""
+    replies = []
+
+    def answered():
+        replies.append(reader.post(ASK, click))
+        return replies[-1].status != 409
+
+    until(answered)
+    return replies[-1].json["answer"]
+
+
+@in_two_processes
+def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, path):
+    lane.script(otherwise=Answer(deltas=WORDS, pause=0.01))
+    log = Log(served.server)
+    for number in range(1, 4):
+        click["request_id"] = str(uuid.uuid4())
+        together = threading.Barrier(20)
+
+        def ask(_, together=together):
+            together.wait()
+            return whole(served.reader().post(path, click))
+
+        with ThreadPoolExecutor(20) as pool:
+            outcomes = list(pool.map(ask, range(20)))
+        answers = [outcome["answer"] for outcome in outcomes if "answer" in outcome]
+        assert set(answers) == {"The sky is blue."}
+        assert all(outcome.get("error", BEING_ANSWERED) == BEING_ANSWERED for outcome in outcomes)
+        assert len(lane.requests()) == number
+    assert not log.lines("ERROR")
+
+
+@served_with(*STYLES)
+def test_without_a_script_too_a_form_that_is_sent_twice_is_asked_once(reader, lane):
+    (request_id,) = re.findall('name="request_id" value="([^"]+)"', reader.get("/").text)
+    question = {"prompt": "Why is the sky blue?", "request_id": request_id}
+    first, second = (whole(reader.post("/", question)) for _ in range(2))
+    assert first == second == {"answer": "You asked: Why is the sky blue?"}
+    assert len(lane.requests()) == 1
+
+
+@served_with(*STYLES)
+def test_without_a_script_the_second_click_is_told_to_wait_and_then_gets_the_answer(reader, lane, click, open_tab):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    first = open_tab("/")
+    lane.wait(arrived=1, timeout=60)
+    second = reader.post("/", click)
+    page = second.text
+    assert second.status == 409
+    assert BEING_ANSWERED in page
+    assert click["request_id"] in page
+    lane.release(len(WORDS))
+    assert "The sky is blue." in first.response.read().decode()
+    assert whole(reader.post("/", click)) == {"answer": "The sky is blue."}
+    assert len(lane.requests()) == 1
+
+
+VALIDATED = """
+import json
+from claude import client
+print(client.ask("one", validate=json.loads))
+"""
+AVALIDATED = """
+import json
+from asgiref.sync import async_to_sync
+from claude import client
+print(async_to_sync(client.aask)("one", validate=json.loads))
+"""
+
+
+@pytest.mark.parametrize(
+    ("view_style", "script"),
+    [("sync", VALIDATED), ("async", VALIDATED), ("async", AVALIDATED)],
+    ids=["ask", "ask in async", "aask"],
+)
+def test_every_attempt_at_an_answer_has_the_same_idempotency_key(production, lane, view_style, script):
+    """The SDK's second attempt, and ours when an answer is not valid."""
+    lane.script(Status(529, retry_after_ms=1), Answer(text="no JSON"), Answer(text='{"sky": "blue"}'))
+    project, environment = production.prepared({"view_style": view_style, "client_wrapper": True})
+    variables = production.settings(ANTHROPIC_BASE_URL=lane.base_url)
+    said = run(["python", "manage.py", "shell", "-c", script], project, environment, **variables)
+    assert json.dumps({"sky": "blue"}) in said
+    calls = lane.requests()
+    assert [call.step for call in calls] == ["status", "answer", "answer"]
+    assert len({call.idempotency_key for call in calls}) == 1
+    assert calls[0].idempotency_key

@@ -1,0 +1,192 @@
+"""The reader leaves before the answer ends: what Claude is still asked for, what the log says, who may ask next."""
+
+import socket
+import time
+from typing import NamedTuple
+
+import pytest
+
+from claude_server.client import ClaudeServer
+from claude_server.script import Answer
+from nginx_server import Site, find_nginx
+from production import Log, served_with, until
+from tabs import SharedTab, Tab
+
+WORDS = [f"word{number} " for number in range(9)]
+LEFT = "The reader left before the answer ended: the call to Claude is closed."
+
+
+class Way(NamedTuple):
+    """How a reader leaves, and over what."""
+
+    name: str
+    tab: type
+    leave: str
+    nginx: bool
+
+
+WAYS = [
+    Way("closes the tab", Tab, "close", nginx=False),
+    Way("loses the network", Tab, "vanish", nginx=False),
+    Way("closes the tab behind nginx", Tab, "close", nginx=True),
+    Way("loses the network behind nginx", Tab, "vanish", nginx=True),
+    Way("presses Stop behind nginx", SharedTab, "stop", nginx=True),
+]
+leaving = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+
+
+@pytest.fixture(scope="module")
+def lane():
+    with ClaudeServer.start() as server:
+        yield server.lane()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_of_another_test(lane):
+    lane.reset()
+
+
+@pytest.fixture(scope="module")
+def in_production(production, lane, tmp_path_factory):
+    """Who holds the one thread, or the one event loop, holds up everybody else."""
+    with production.serving(tmp_path_factory.mktemp, lane.base_url, WEB_WORKERS="1", WEB_THREADS="1") as serve:
+        yield serve
+
+
+@pytest.fixture
+def served(request, in_production):
+    return in_production(request.param)
+
+
+@pytest.fixture
+def log(served):
+    return Log(served.server)
+
+
+@pytest.fixture
+def site(served, tmp_path):
+    """nginx, not started, in front of the project."""
+    return Site(served.project, tmp_path / "site", served.server.port)
+
+
+@pytest.fixture
+def nginx(way, site):
+    """nginx in front of the project, where the way leads through it."""
+    if not way.nginx:
+        yield None
+        return
+    with site.start(find_nginx("system")):
+        yield site
+
+
+@pytest.fixture
+def ask(served, way, nginx):
+    """ask(path, fields) opens a tab that has asked."""
+    tabs = []
+
+    def ask(path, **fields):
+        if nginx:
+            alpn = ["h2"] if way.tab is SharedTab else ["http/1.1"]
+            connection, host = nginx.connect(alpn=alpn), nginx.domain
+        else:
+            connection = socket.create_connection(("127.0.0.1", served.server.port))
+            host = f"127.0.0.1:{served.server.port}"
+        tabs.append(way.tab(connection, host, served.cookies(), path, fields))
+        return tabs[-1]
+
+    yield ask
+    for tab in tabs:
+        tab.close()
+
+
+def next_question_is_answered(served):
+    return served.reader().post("/chat/ask/", {"prompt": "Who is next?"}).json["answer"] == "You asked: Who is next?"
+
+
+def nothing_went_wrong(log):
+    return not [line for word in ("WARNING", "ERROR", "Traceback") for line in log.lines(word)]
+
+
+def has_left(tab, way, nginx):
+    """The reader leaves, and nginx has hung up, too. Gives the time at which the reader did."""
+    lines = nginx and len(nginx.log("access").splitlines())
+    now = time.monotonic()
+    getattr(tab, way.leave)()
+    if nginx:
+        until(lambda: len(nginx.log("access").splitlines()) > lines)
+    return now
+
+
+@served_with("streaming", "async")
+@pytest.mark.parametrize("heard", [0, 2], ids=["before the first word", "in the middle"])
+@leaving
+def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard):
+    """At once in async, though Claude says nothing; at the next word in streaming."""
+    lane.script(Answer(deltas=WORDS, gated=True))
+    tab = ask("/chat/stream/", prompt="Why?")
+    lane.release(heard)
+    lane.wait(arrived=1, timeout=60)
+    assert [tab.read() for _ in range(heard)] == [{"delta": word} for word in WORDS[:heard]]
+    (call,) = lane.requests()
+    assert call.outcome == "open"
+    left_at = has_left(tab, way, nginx)
+    if served.view_style == "streaming":
+        lane.release(1)
+    (call,) = lane.wait(left=1)
+    assert (call.outcome, call.socket.closed_by) == ("client left", "client")
+    if served.view_style == "streaming":
+        assert call.deltas == heard + 1
+    else:
+        assert call.deltas == heard
+        assert call.socket.closed_at - left_at < 1
+    assert next_question_is_answered(served)
+    until(lambda: log.lines(LEFT))
+    (line,) = log.lines(LEFT)
+    assert " INFO chat: " in line
+    assert nothing_went_wrong(log)
+
+
+@served_with("async")
+@pytest.mark.parametrize("path", ["/chat/ask/", "/chat/ask-many/", "/"])
+@leaving
+def test_so_is_one_whose_answer_comes_in_one_piece(served, lane, log, ask, way, nginx, path):
+    lane.script(Answer(gated=True))
+    tab = ask(path, prompt="Why?")
+    lane.wait(arrived=1, timeout=60)
+    left_at = has_left(tab, way, nginx)
+    (call,) = lane.wait(left=1)
+    assert call.socket.closed_at - left_at < 1
+    assert next_question_is_answered(served)
+    until(lambda: log.lines(LEFT))
+    (line,) = log.lines(LEFT)
+    assert " INFO chat: " in line
+    assert nothing_went_wrong(log)
+
+
+@served_with("streaming", "async")
+@pytest.mark.parametrize("way", [way for way in WAYS if way.tab is SharedTab], ids=lambda way: way.name)
+def test_stop_ends_one_question_and_the_next_one_goes_over_the_same_connection(served, lane, ask, way, nginx):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    tab = ask("/chat/stream/", prompt="Why?")
+    lane.release(1)
+    assert tab.read() == {"delta": WORDS[0]}
+    has_left(tab, way, nginx)
+    lane.release(1)
+    lane.wait(left=1)
+    tab.ask("/chat/stream/", {"prompt": "Who is next?"})
+    answer = "".join(event.get("delta", "") for event in iter(tab.read, None))
+    assert answer == "You asked: Who is next?"
+
+
+@served_with("streaming", "async")
+@pytest.mark.parametrize("way", WAYS[:1], ids=lambda way: way.name)
+def test_who_leaves_after_the_last_word_has_not_left_early(served, log, ask, way):
+    """As the page does: it hangs up when it has read the end."""
+    for _ in range(20):
+        tab = ask("/chat/stream/", prompt="Why?")
+        while "done" not in tab.read():
+            pass
+        tab.close()
+    assert next_question_is_answered(served)
+    assert log.lines(LEFT) == []
+    assert nothing_went_wrong(log)

@@ -1,0 +1,138 @@
+"""Each view style under its production server, asked over HTTP, with a stand-in for Claude in another process."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from bakery import name_of
+from claude_server.client import ClaudeServer
+from claude_server.script import Answer, Status
+from http_reader import HttpReader
+from production import served_with
+
+PASSWORD = "seven-small-otters"
+ADDRESSES = {
+    "sync": ["/chat/ask/"],
+    "streaming": ["/chat/ask/", "/chat/stream/"],
+    "async": ["/chat/ask/", "/chat/stream/", "/chat/ask-many/"],
+}
+WORDS = ["The ", "sky ", "is ", "blue."]
+
+
+@pytest.fixture(scope="module")
+def lane():
+    with ClaudeServer.start() as server:
+        yield server.lane()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_of_another_test(lane):
+    lane.reset()
+
+
+@pytest.fixture(scope="module")
+def in_production(production, lane, tmp_path_factory):
+    """in_production(answers) serves a project, once for all tests of this file."""
+    served = {}
+    with ExitStack() as servers:
+
+        def serve(answers):
+            name = name_of(answers)
+            if name not in served:
+                folder = tmp_path_factory.mktemp("live")
+                served[name] = servers.enter_context(production.serve(answers, folder, lane.base_url))
+            return served[name]
+
+        yield serve
+
+
+@pytest.fixture
+def served(request, in_production):
+    return in_production(request.param)
+
+
+@pytest.fixture
+def reader(served):
+    return served.reader()
+
+
+@served_with(*ADDRESSES)
+def test_the_page_is_for_those_who_sign_in(served):
+    account = ["--username", "visitor", "--email", "visitor@example.com"]
+    served.manage("createsuperuser", "--no-input", *account, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    visitor = HttpReader(served.url)
+    reply = visitor.get("/")
+    assert (reply.status, reply.headers["Location"]) == (302, "/accounts/sign-in/?next=/")
+    visitor.sign_in("visitor", PASSWORD)
+    assert visitor.get("/").status == 200
+
+
+@served_with(*ADDRESSES)
+def test_an_answer_comes_as_json(reader, lane):
+    lane.script(Answer(deltas=WORDS))
+    reply = reader.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+    answer = reply.json
+    assert reply.status == 200
+    assert reply.headers["Content-Type"] == "application/json"
+    assert answer["answer"] == "The sky is blue."
+    assert answer["stop_reason"] == "end_turn"
+    assert answer["usage"]["output_tokens"] > 0
+    (request,) = lane.requests()
+    assert request.prompt == "Why is the sky blue?"
+
+
+@served_with(*ADDRESSES)
+def test_a_failure_comes_as_a_sentence_with_its_status(reader, lane):
+    lane.script(otherwise=Status(401))
+    reply = reader.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+    assert (reply.status, reply.json["status"]) == (500, 500)
+
+
+@served_with("streaming", "async")
+def test_the_first_words_are_read_before_the_last_are_written(reader, lane):
+    """Nothing on the way holds the stream back: Claude sends no word before the reader has the one before it."""
+    lane.script(Answer(deltas=WORDS, gated=True))
+    lane.release(1)
+    reply = reader.post("/chat/stream/", {"prompt": "Why is the sky blue?"})
+    events = reply.events()
+    assert next(events) == {"delta": "The "}
+    for sent, word in enumerate(WORDS[1:], start=2):
+        assert lane.requests()[0].deltas == sent - 1
+        lane.release(1)
+        assert next(events) == {"delta": word}
+    done = next(events)
+    assert (done["done"], done["stop_reason"]) == (True, "end_turn")
+    assert done["usage"]["output_tokens"] > 0
+    assert list(events) == []
+
+
+@served_with("streaming", "async")
+def test_a_stream_tells_every_proxy_to_pass_it_on(reader, lane):
+    lane.script(Answer(deltas=WORDS))
+    reply = reader.post("/chat/stream/", {"prompt": "Why is the sky blue?"})
+    assert reply.status == 200
+    assert reply.headers["Content-Type"].startswith("text/event-stream")
+    assert reply.headers["Cache-Control"] == "no-cache, no-transform"
+    assert reply.headers["X-Accel-Buffering"] == "no"
+    assert reply.headers["Content-Encoding"] in (None, "identity")
+    assert reply.headers["Content-Length"] is None
+    assert "".join(event.get("delta", "") for event in reply.events()) == "The sky is blue."
+
+
+@served_with("async")
+def test_many_questions_get_their_answers_in_order(reader, lane):
+    lane.rule("first", Answer(text="one", delay=0.2))
+    lane.rule("second", otherwise=Status(400))
+    lane.rule("third", Answer(text="three"))
+    reply = reader.post("/chat/ask-many/", {"prompt": ["the first", "the second", "the third"]})
+    first, second, third = reply.json["answers"]
+    assert reply.status == 200
+    assert (first["answer"], third["answer"]) == ("one", "three")
+    assert second["status"] == 502
+
+
+@served_with(*ADDRESSES)
+def test_each_style_has_the_addresses_it_serves_and_no_other(reader, served):
+    """GET is refused where something is, and unknown where nothing is."""
+    asked = {path: reader.get(path).status for path in ADDRESSES["async"]}
+    assert asked == {path: 405 if path in ADDRESSES[served.view_style] else 404 for path in asked}

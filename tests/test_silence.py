@@ -1,0 +1,228 @@
+"""Claude says nothing, or nothing of use: the connection is kept alive, and nobody waits longer than the deadline."""
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import pytest
+
+from claude_server.client import ClaudeServer
+from claude_server.script import Answer, Pings, Reset, Silence, Status, Step
+from production import served_with
+from tabs import Tab
+
+STYLES = ["sync", "streaming", "async"]
+STREAMS = ["streaming", "async"]
+WORDS = ["The ", "sky ", "is ", "blue."]
+
+DEADLINE = 2.0
+"""Seconds; far less than the read timeout, so that what ends a silence is the deadline."""
+LATE = 1.5
+"""Seconds; a read that begins so late would last past the deadline, with a timeout as long as that."""
+SETTINGS = {
+    "CLAUDE_DEADLINE": str(DEADLINE),
+    "CLAUDE_TIMEOUT": "30",
+    "CLAUDE_MAX_RETRIES": "9",
+    "CLAUDE_RETRY_AFTER_CAP": "30",
+    "CHAT_KEEPALIVE": "0.2",
+    "WEB_WORKERS": "1",
+    "WEB_THREADS": "16",
+    "CLAUDE_FAN_OUT": "1",
+}
+
+
+class Wait(NamedTuple):
+    """A way in which Claude makes somebody wait, and how that ends."""
+
+    path: str
+    step: Step
+    status: int = 504
+
+
+JSON = {
+    "silence before the headers": Wait("/chat/ask/", Silence()),
+    "silence in the middle of the body": Wait("/chat/ask/", Silence(after=0)),
+    "late headers, and silence": Wait("/chat/ask/", Silence(after=0, answer=Answer(delay=LATE))),
+    "always overloaded": Wait("/chat/ask/", Status(529), 502),
+    "always cut off": Wait("/chat/ask/", Reset(), 502),
+    "a wait that is longer than what is left": Wait("/chat/ask/", Status(429, retry_after=3), 429),
+}
+STREAM = {
+    "a stream that is silent before its headers": Wait("/chat/stream/", Silence()),
+    "a stream that is silent before the first word": Wait("/chat/stream/", Silence(after=0)),
+    "a stream that is silent after a word": Wait("/chat/stream/", Silence(after=1, answer=Answer(deltas=WORDS))),
+    "a late word, and silence": Wait("/chat/stream/", Silence(after=1, answer=Answer(deltas=WORDS, first_after=LATE))),
+    "pings before the first word": Wait("/chat/stream/", Pings(0.1)),
+    "pings after a word": Wait("/chat/stream/", Pings(0.1, after=1, answer=Answer(deltas=WORDS))),
+    "a stream that is always overloaded": Wait("/chat/stream/", Status(529), 502),
+    "a stream that is always cut off": Wait("/chat/stream/", Reset(), 502),
+}
+MANY = {"many questions": Wait("/chat/ask-many/", Silence())}
+WAITS = JSON | STREAM | MANY
+
+
+class Ended(NamedTuple):
+    """How a wait ended: what the reader read, after how many seconds, and the calls to Claude."""
+
+    problem: dict
+    comments: int
+    seconds: float
+    calls: list
+
+
+@pytest.fixture(scope="module")
+def claude():
+    with ClaudeServer.start() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lane(claude):
+    return claude.lane()
+
+
+@pytest.fixture(scope="module")
+def in_production(production, lane, tmp_path_factory):
+    with production.serving(tmp_path_factory.mktemp, lane.base_url, **SETTINGS) as serve:
+        yield serve
+
+
+@pytest.fixture
+def served(request, in_production):
+    return in_production(request.param)
+
+
+@pytest.fixture
+def ask(served):
+    """ask(path, fields) opens a tab that has asked."""
+    tabs = []
+
+    def ask(path, fields):
+        connection = socket.create_connection(("127.0.0.1", served.server.port))
+        tabs.append(Tab(connection, f"127.0.0.1:{served.server.port}", served.cookies(), path, fields))
+        return tabs[-1]
+
+    yield ask
+    for tab in tabs:
+        tab.close()
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """How every wait ended, by the address of the server: a test that looks at one need not wait for it alone."""
+    return {}
+
+
+@pytest.fixture
+def ended(served, ask, lane, seen):
+    """ended(name) says how a wait ended. All of them have been going on side by side."""
+    if served.url not in seen:
+        waits = JSON | (STREAM if served.view_style in STREAMS else {}) | (MANY if served.view_style == "async" else {})
+        lane.reset()
+        for name, wait in waits.items():
+            lane.rule(f"[{name}]", otherwise=wait.step)
+        served.reader().post("/chat/ask/", {"prompt": "The first question loads the SDK."})
+        with ThreadPoolExecutor(len(waits)) as pool:
+            seen[served.url] = dict(zip(waits, pool.map(lambda name: wait_for(name, ask), waits), strict=True))
+        calls = lane.requests()
+        for name, outcome in seen[served.url].items():
+            outcome.calls.extend(call for call in calls if f"[{name}]" in call.prompt)
+    return lambda name: seen[served.url][name]
+
+
+def wait_for(name, ask):
+    """Ask, and read to the end."""
+    prompts = [f"{number} [{name}]" for number in range(3 if name in MANY else 1)]
+    start = time.monotonic()
+    tab = ask(WAITS[name].path, {"prompt": prompts})
+    if tab.response.headers["Content-Type"] == "application/json":
+        answer = tab.json()
+        problem, comments = answer, 0
+    else:
+        *before, problem = iter(tab.read, None)
+        comments = before.count(": keepalive")
+    return Ended(problem, comments, time.monotonic() - start, [])
+
+
+def waits(names, *view_styles):
+    """Has a test look at these waits in these view styles."""
+
+    def mark(test):
+        return served_with(*view_styles)(pytest.mark.parametrize("name", names)(test))
+
+    return mark
+
+
+@waits(JSON, *STYLES)
+def test_nobody_waits_longer_for_an_answer(ended, name):
+    outcome = ended(name)
+    assert outcome.problem["status"] == WAITS[name].status
+    assert outcome.seconds < DEADLINE + 1
+
+
+@waits(STREAM, *STREAMS)
+def test_nobody_waits_longer_for_a_stream(ended, name):
+    outcome = ended(name)
+    assert outcome.problem["status"] == WAITS[name].status
+    assert outcome.seconds < DEADLINE + 1
+
+
+@waits(MANY, "async")
+def test_nobody_waits_longer_for_many_answers(ended, name):
+    """One is asked after the other here, and the deadline is that of all."""
+    outcome = ended(name)
+    assert [answer["status"] for answer in outcome.problem["answers"]] == [504, 504, 504]
+    assert outcome.seconds < DEADLINE + 1
+    assert len(outcome.calls) == 1
+
+
+@waits([name for name, wait in WAITS.items() if wait.status == 504 and name in JSON], *STYLES)
+def test_the_call_to_claude_ends_with_the_wait(ended, name):
+    the_call_ends_at_the_deadline(ended(name))
+
+
+@waits([name for name, wait in WAITS.items() if wait.status == 504 and name in STREAM], *STREAMS)
+def test_the_stream_from_claude_ends_with_the_wait(ended, name):
+    the_call_ends_at_the_deadline(ended(name))
+
+
+def the_call_ends_at_the_deadline(outcome):
+    (call,) = outcome.calls
+    assert call.socket.closed_by == "client"
+    assert DEADLINE - 0.5 < call.socket.closed_at - call.arrived_at < DEADLINE + 1
+
+
+@served_with("async")
+@pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
+def test_comments_flow_while_claude_is_silent(lane, ask, heard):
+    lane.reset()
+    lane.script(Answer(deltas=WORDS, gated=True))
+    lane.release(heard)
+    tab = ask("/chat/stream/", {"prompt": "Why?"})
+    assert [tab.read() for _ in range(heard)] == [{"delta": "The "}] * heard
+    assert [tab.read() for _ in range(3)] == [": keepalive"] * 3
+    assert lane.requests()[0].deltas == heard
+    lane.release(len(WORDS))
+    rest = [event for event in iter(tab.read, None) if event != ": keepalive"]
+    assert [event["delta"] for event in rest[:-1]] == WORDS[heard:]
+    assert rest[-1]["done"] is True
+
+
+@pytest.mark.parametrize(
+    "served", [{"view_style": "streaming", "client_wrapper": True}], indirect=True, ids=["streaming"]
+)
+@pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
+def test_pings_of_claude_become_comments_now_and_then(lane, ask, heard):
+    """A thread that waits for Claude can write when Claude does: a ping is enough."""
+    lane.reset()
+    lane.script(Answer(deltas=WORDS, gated=True, pings=0.02))
+    lane.release(heard)
+    tab = ask("/chat/stream/", {"prompt": "Why?"})
+    assert [tab.read() for _ in range(heard)] == [{"delta": "The "}] * heard
+    start = time.monotonic()
+    assert [tab.read() for _ in range(3)] == [": keepalive"] * 3
+    assert time.monotonic() - start > 2 * float(SETTINGS["CHAT_KEEPALIVE"])
+    lane.release(len(WORDS))
+    *_, last = iter(tab.read, None)
+    assert last["done"] is True
