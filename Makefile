@@ -1,0 +1,90 @@
+# Commands for working on the template. They need git, make and Python 3.11 or newer; `make help` lists them.
+
+PYTHON ?= python3
+A ?=
+B ?=
+PYTEST_ARGS ?=
+
+# A machine may have no home to write in; caches then live in build/.
+ifneq ($(shell test -n "$(HOME)" && test -w "$(HOME)" && echo yes),yes)
+export HOME := $(CURDIR)/build/home
+endif
+
+# uv works in this project's environment with this project's Python, whatever else is active or found on the machine.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+BIN := $(CURDIR)/.venv/bin
+BASE_PYTHON = $(shell $(BIN)/python -c 'import sys; print(sys._base_executable)')
+COOKIECUTTER := $(BIN)/python -m cookiecutter --no-input --default-config --overwrite-if-exists
+TEMPLATE_FILES := $(shell find cookiecutter.json hooks templates '{{cookiecutter.project_slug}}' -type f \
+	-not -path '*/__pycache__/*' | sed 's/[^A-Za-z0-9_.\/-]/?/g')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+.PHONY: setup
+setup: .venv/.synced ## Make the environment in .venv
+
+.venv/.synced: pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	@mkdir -p "$(HOME)"
+	test -x $(BIN)/uv || { $(PYTHON) -m venv --clear .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --frozen --python $(BIN)/python
+	@touch $@
+
+.PHONY: test
+test: setup ## Render every variant and prove it: PYTEST_ARGS="-k async" for some of it
+	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: setup ## Check this repository's own files
+	$(BIN)/ruff check --config pyproject.toml .
+	$(BIN)/ruff format --config pyproject.toml --check .
+
+.PHONY: format
+format: setup ## Mend what lint would complain of, where a tool can
+	$(BIN)/ruff check --config pyproject.toml --fix .
+	$(BIN)/ruff format --config pyproject.toml .
+
+# The answers of the last demo, touched only when they change.
+build/demo/.answers: FORCE
+	@mkdir -p build/demo
+	@printf '%s\n' '$(subst ','\'',$(A))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(A))' > $@
+
+.PHONY: FORCE
+FORCE:
+
+build/demo/.project: build/demo/.answers $(TEMPLATE_FILES) | setup
+	@find build/demo -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +
+	PATH="$(BIN):$$PATH" $(COOKIECUTTER) --output-dir build/demo . $(A)
+	@find build/demo -mindepth 1 -maxdepth 1 -type d > $@
+
+.PHONY: demo
+demo: build/demo/.project ## Render a project and serve it: A="view_style=async nginx=no" for other answers
+	PATH="$(BIN):$$PATH" UV_PYTHON="$(BASE_PYTHON)" $(MAKE) -C "$$(cat build/demo/.project)" run
+
+.PHONY: diff
+diff: setup ## Show what answers change: A="nginx=yes" B="nginx=no"
+	@rm -rf build/diff && mkdir -p build/diff
+	@UV_OFFLINE=1 $(COOKIECUTTER) --output-dir build/diff/a . $(A) > /dev/null
+	@UV_OFFLINE=1 $(COOKIECUTTER) --output-dir build/diff/b . $(B) > /dev/null
+	@cd build/diff && git --no-pager diff --no-index --ignore-matching-lines='^SECRET_KEY=' a b || test $$? -eq 1
+
+.PHONY: bench
+bench: setup ## Measure a bake against an empty template: A="--peer PATH" for another one beside them
+	$(BIN)/python benchmarks/bake.py $(A)
+
+.PHONY: faults
+faults: setup ## Have every failure happen to every variant, and print what the reader read
+	@PYTHONPATH=tests $(BIN)/python -m faults build/faults
+
+.PHONY: mutants
+mutants: setup ## Break claude/failures.py in every small way, and count who notices
+	@PYTHONPATH=tests $(BIN)/python -m faults.mutate build/faults
+
+.PHONY: clean
+clean: ## Remove the environment and all that was built
+	rm -rf .venv build
