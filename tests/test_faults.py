@@ -1,6 +1,7 @@
 """Every way a call can fail, in every variant under its production server. `make faults` prints the matrix."""
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from faults.matrix import VARIANTS, run_variant
 from faults.mutants import Mutant, mutants
 from faults.mutate import ANSWERS, MODULE, wrong_cell
 from faults.report import wrong
+from faults.workplace import workplace
 
 
 @pytest.mark.parametrize("answers", VARIANTS, ids=name_of)
@@ -41,6 +43,13 @@ def test_the_matrix_has_every_fault_that_the_stand_in_can_make():
     steps = {type(cause.step) for cause in CAUSES} | {type(retried.step) for retried in ATTEMPTS}
     harmless = {script.Answer, script.Refusal}
     assert set(script.STEPS.values()) - harmless <= steps
+
+
+def test_the_commands_work_in_a_folder_named_from_where_they_are_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with workplace(Path("here")) as (production, folder):
+        assert folder == tmp_path / "here/served"
+        assert production.folder == tmp_path / "here/production"
 
 
 def test_no_two_rows_of_the_matrix_have_the_same_name():

@@ -15,6 +15,7 @@ from production import Production
 @contextmanager
 def workplace(folder: Path) -> Iterator[tuple[Production, Path]]:
     """A `Production` of the template as it is now, and an empty folder to serve copies in."""
+    folder = folder.resolve()  # programs run in other folders
     for name in ("bakes", "production", "served"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "served").mkdir(parents=True)

@@ -19,34 +19,49 @@ logger = logging.getLogger("chat")
 def endpoint(view: Callable) -> Callable:
     """POST only, signed in only, and JSON for whatever goes wrong: no script is sent to the sign-in page."""
 
-    @wraps(view)
 # % if cookiecutter.view_style == "async"
+    @wraps(view)
     async def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         try:
-            if request.method != "POST":
-                raise Refused(405, "This address answers to POST only.")
+            require_post(request)
             request.user = await request.auser()
-            if not request.user.is_authenticated:
-                raise Refused(401, "Please sign in again, then ask once more.")
+            require_reader(request)
             return await view(request, *args, **kwargs)
+        except Exception as problem:
+            return answer_to(request, problem)
+
 # % else
+    @wraps(view)
     def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         try:
-            if request.method != "POST":
-                raise Refused(405, "This address answers to POST only.")
-            if not request.user.is_authenticated:
-                raise Refused(401, "Please sign in again, then ask once more.")
+            require_post(request)
+            require_reader(request)
             return view(request, *args, **kwargs)
-# % endif
-        except (Failure, Refused) as problem:
-            return refuse(request, problem)
-        except (BadRequest, MultiPartParserError, SuspiciousOperation):
-            raise  # for Django, which answers with `bad_request`
-        except Exception:
-            logger.exception("%s failed", request.path)
-            return error_response()
+        except Exception as problem:
+            return answer_to(request, problem)
 
+# % endif
     return wrapped
+
+
+def require_post(request: HttpRequest) -> None:
+    if request.method != "POST":
+        raise Refused(405, "This address answers to POST only.")
+
+
+def require_reader(request: HttpRequest) -> None:
+    if not request.user.is_authenticated:
+        raise Refused(401, "Please sign in again, then ask once more.")
+
+
+def answer_to(request: HttpRequest, problem: Exception) -> HttpResponse:
+    """The answer in place of the one that a problem prevented."""
+    if isinstance(problem, Failure | Refused):
+        return refuse(request, problem)
+    if isinstance(problem, BadRequest | MultiPartParserError | SuspiciousOperation):
+        raise problem  # for Django, which answers with `bad_request`
+    logger.error("%s failed", request.path, exc_info=problem)
+    return error_response()
 
 
 def refuse(request: HttpRequest, problem: Failure | Refused) -> HttpResponse:
