@@ -101,8 +101,11 @@ def deprecated_models() -> dict[str, str]:
     package = importlib.util.find_spec("anthropic")
     if package is None or package.origin is None:
         return {}
-    source = Path(package.origin).parent / "resources" / "messages" / "messages.py"
-    found = source.exists() and re.search(
-        r"^DEPRECATED_MODELS = (\{.*?^\})", source.read_text(), re.DOTALL | re.MULTILINE
-    )
-    return ast.literal_eval(found[1]) if found else {}
+    for name in ("resources/messages/messages.py", "_data/deprecated_models.py"):  # up to 2.12, from 2.13 on
+        source = Path(package.origin).parent / name
+        found = source.exists() and re.search(
+            r"^DEPRECATED_MODELS\b[^=\n]*= (\{.*?^\})", source.read_text(), re.DOTALL | re.MULTILINE
+        )
+        if found:
+            return ast.literal_eval(found[1])
+    return {}
