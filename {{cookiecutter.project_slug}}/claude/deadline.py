@@ -59,7 +59,7 @@ async def alimit_body(response: httpx2.Response) -> None:
 
 
 def with_time_left(request):
-    """The request with a timeout no longer than what is left. Raises `too_late()`, which ends the call, at 0."""
+    """The request with a timeout no longer than what is left. Raises `too_late(…)`, which ends the call, at 0."""
     failures.current_request_id.set(None)
     if request.retries_taken == 0:
 # % if cookiecutter.view_style == "async"
@@ -69,7 +69,7 @@ def with_time_left(request):
 # % endif
     left = time_left()
     if left <= 0:
-        raise too_late()
+        raise too_late(ends_at.get())
     return request.copy(timeout=httpx2.Timeout(min(settings.CLAUDE_TIMEOUT, left), connect=min(5, left)))
 
 
@@ -140,7 +140,7 @@ class LimitedStream(httpx2.SyncByteStream):
 
     def _check(self) -> None:
         if time.monotonic() >= min(self._ends, stop_at):
-            raise too_late() from None
+            raise too_late(self._ends) from None
 
     def close(self) -> None:
         self._stream.close()
@@ -165,7 +165,7 @@ class AsyncLimitedStream(httpx2.AsyncByteStream):
                     return
                 yield chunk
         except TimeoutError:
-            raise too_late() from None
+            raise too_late(self._ends) from None
         finally:
             open_streams.discard(self)
 
@@ -239,9 +239,12 @@ def hurry(seconds: float) -> None:
         stream.hurry()
 
 
-def too_late() -> Exception:
-    """What to raise when the time is up."""
-    if time.monotonic() >= stop_at:
+def too_late(ends: float) -> Exception:
+    """What to raise when the time is up: of the call's own end and the server's, the earlier one is the reason.
+
+    The clock would not tell which: a timer may ring a moment before it.
+    """
+    if stop_at < ends:
         return failures.Failure("restarting", "the server was told to stop")
     return TimeoutError()
 
