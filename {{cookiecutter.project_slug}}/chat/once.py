@@ -31,7 +31,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 # % endif
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -156,8 +156,16 @@ def claimed(request: HttpRequest) -> Iterator[Question]:
 def claim(request: HttpRequest) -> Question:
     """The question, ours to answer or with its outcome. Raises `Refused` while another request is answering it.
 
-    A request without an id gets one that is not kept.
+    A request without an id gets one that is not kept. Whatever the outcome, no database connection is held afterwards:
+    Claude may take minutes, and a pool has few.
     """
+    try:
+        return claim_in_database(request)
+    finally:
+        release_connections()
+
+
+def claim_in_database(request: HttpRequest) -> Question:
     try:
         request_id = uuid.UUID(sent) if (sent := request.POST.get("request_id")) else None
     except ValueError:
@@ -212,3 +220,13 @@ def settle(question: Question) -> None:
         answered = question.outcome is not None
         question.state = Question.State.ANSWERED if answered else Question.State.FAILED
         Question.objects.filter(pk=question.pk).update(state=question.state, outcome=question.outcome)
+
+
+def release_connections() -> None:
+    """Gives the database connections of this request back, unless a transaction, as in a test, is open on one.
+
+    https://docs.djangoproject.com/en/stable/ref/databases/#persistent-connections
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()

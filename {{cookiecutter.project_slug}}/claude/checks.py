@@ -93,6 +93,21 @@ def check_secret_key(app_configs, **kwargs) -> list[CheckMessage]:
     ]
 
 
+# % if cookiecutter.database == "postgresql"
+@register
+def check_database(app_configs, **kwargs) -> list[CheckMessage]:
+    if settings.DEBUG or settings.DATABASE_URL:
+        return []
+    return [
+        Error(
+            "DATABASE_URL is not set: SQLite is there for development, and production runs on PostgreSQL.",
+            hint="Set DATABASE_URL to postgres://user:password@host:5432/name.",
+            id="claude.E006",
+        )
+    ]
+
+
+# % endif
 def deprecated_models() -> dict[str, str]:
     """Each deprecated model and the day it goes away, as the installed SDK lists them.
 

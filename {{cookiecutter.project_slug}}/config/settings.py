@@ -6,6 +6,9 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 # % from "text.jinja" import python
 from pathlib import Path
 
+# % if cookiecutter.database == "postgresql"
+import dj_database_url
+# % endif
 # % if cookiecutter.env_file
 from decouple import Config, Csv, RepositoryEmpty, RepositoryEnv
 
@@ -146,6 +149,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- Database -------------------------------------------------------------------------------------
+# % if cookiecutter.database == "postgresql"
+# PostgreSQL where DATABASE_URL names one, which production requires; development gets by on SQLite.
+#
+# % endif
 # WAL and IMMEDIATE let readers go on while one process writes, and make a second writer wait its turn.
 # https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-notes
 
@@ -160,6 +167,20 @@ DATABASES = {
         },
     }
 }
+# % if cookiecutter.database == "postgresql"
+# postgres://user:password@host:5432/name: https://github.com/jazzband/dj-database-url#url-schema
+DATABASE_URL = config("DATABASE_URL", default="")
+if DATABASE_URL:
+    # A connection that the server has dropped, as when it restarts, is found before a request gets it.
+    DATABASES["default"] = dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
+    # Of each process. A request holds a connection for some milliseconds, and a stream holds none: few serve many.
+    # https://docs.djangoproject.com/en/stable/ref/databases/#connection-pool
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": config("DATABASE_POOL", default=8, cast=int),
+        "timeout": 10,  # seconds that a request waits for one
+    }
+# % endif
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Language, time, static files -----------------------------------------------------------------

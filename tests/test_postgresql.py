@@ -1,0 +1,222 @@
+"""Projects with database=postgresql on a real server, and what SQLite is told in the others."""
+
+import re
+import shutil
+import socket
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bakery import name_of
+from claude_server.client import ClaudeServer
+from claude_server.script import Answer
+from environments import find_python, run
+from postgres_server import postgresql
+from production import SETTINGS, Production, served_with, until, variants
+from tabs import Tab
+
+STREAMS, POOL = 50, 2
+WORDS = ["one ", "two "]
+MEMORY = "django.db.backends.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lane():
+    with ClaudeServer.start() as claude:
+        yield claude.lane()
+
+
+class OnPostgreSQL(Production):
+    """Prepares and serves each project with a database of its own on the server."""
+
+    def __init__(self, server, *arguments):
+        super().__init__(*arguments)
+        self.server = server
+        self.urls = {}
+        self.answers = {}
+
+    def prepared(self, answers):
+        name = name_of(answers).replace("+", "_")
+        if name not in self.urls:
+            self.urls[name] = self.server.create(name)
+        self.url = self.urls[name]
+        return super().prepared(answers)
+
+    def settings(self, **more):
+        return super().settings(DATABASE_URL=self.url, **more)
+
+
+@pytest.fixture(scope="module")
+def production(server, bake, environment, tmp_path_factory):
+    return OnPostgreSQL(server, tmp_path_factory.mktemp("postgresql"), bake, environment)
+
+
+@pytest.fixture(scope="module")
+def in_production(production, lane, tmp_path_factory):
+    settings = {"WEB_WORKERS": "2", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
+    with production.serving(tmp_path_factory.mktemp, lane.base_url, **settings) as serve:
+        yield serve
+
+
+@pytest.fixture
+def served(request, in_production, lane):
+    lane.reset()
+    return in_production(request.param)
+
+
+on_postgresql = {"database": "postgresql"}
+
+
+@pytest.mark.parametrize("answers", variants("streaming", "async", "sync", **on_postgresql)[::2], ids=name_of)
+def test_its_own_tests_pass_on_postgresql_and_without_it(bake_copy, environment, server, answers):
+    project = bake_copy(**answers)
+    clean = environment(project, find_python("oldest"))
+    asked = ["python", "-c", "from tests.settings import DATABASES; print(DATABASES['default']['ENGINE'])"]
+    tests = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    database = name_of(answers).replace("+", "_") + "_tests"
+    url = server.create(database)
+    assert run(asked, project, clean).strip() == MEMORY
+    assert run(asked, project, clean, DATABASE_URL=url).strip() == "django.db.backends.postgresql"
+    passed = [
+        re.search(r"(\d+) passed in", run(tests, project, clean, **settings))[1]
+        for settings in ({}, {"DATABASE_URL": url})
+    ]
+    assert passed[0] == passed[1]
+    assert f'CREATE DATABASE "test_{database}"' in server.printed()
+
+
+@pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)
+def test_django_finds_nothing_to_say_in_production(bake, environment, server, answers):
+    project = bake(**answers)
+    clean = environment(project, find_python("oldest"))
+    settings = SETTINGS | {"DATABASE_URL": server.create(f"check_{answers['view_style']}")}
+    command = ["python", "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    assert "no issues" in run([*command, "--database", "default"], project, clean, **settings)
+    said = run(["python", "manage.py", "makemigrations", "--check", "--dry-run"], project, clean, **settings)
+    assert said == "No changes detected\n"
+
+
+def test_production_does_not_start_on_the_database_of_development(bake, environment):
+    project = bake(**on_postgresql)
+    with pytest.raises(AssertionError, match="DATABASE_URL is not set: SQLite is there for development"):
+        run(["python", "manage.py", "check"], project, environment(project, find_python("oldest")), **SETTINGS)
+
+
+def open_streams(served, number):
+    """So many tabs with a stream each, all at their first word."""
+
+    def ask(count):
+        connection = socket.create_connection(("127.0.0.1", served.server.port))
+        fields = {"prompt": f"Question {count}", "request_id": str(uuid.uuid4())}
+        host = f"127.0.0.1:{served.server.port}"
+        return Tab(connection, host, served.cookies(), "/chat/stream/", fields)
+
+    return [ask(count) for count in range(number)]
+
+
+def next_event(tab):
+    """Without the comments that keep a slow stream alive."""
+    return next(event for event in iter(tab.read, None) if isinstance(event, dict))
+
+
+@served_with("streaming", "async", **on_postgresql)
+def test_a_pool_of_two_serves_fifty_open_streams(served, lane, server):
+    lane.script(*[Answer(deltas=WORDS, gated=True)] * STREAMS)
+    tabs = open_streams(served, STREAMS)
+    lane.wait(arrived=STREAMS, timeout=60)
+    lane.release(1)
+    assert [next_event(tab) for tab in tabs] == [{"delta": WORDS[0]}] * STREAMS
+    # All are open, and somebody else needs the database.
+    assert served.reader().get("/").status == 200
+    connected = server.ask(
+        f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{served.settings['DATABASE_URL'].rpartition('/')[2]}'"
+    )
+    assert int(connected[0]) <= 2 * POOL
+    lane.release(len(WORDS))
+    for tab in tabs:
+        assert next_event(tab) == {"delta": WORDS[1]}
+        assert next_event(tab)["done"]
+        tab.close()
+
+
+@pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)
+def test_streams_that_kept_their_connections_would_shut_the_next_reader_out(production, lane, answers, tmp_path):
+    """The control of the test above: the same project without the line that gives connections back."""
+
+    def keep_connections(project):
+        replace(project / "chat/once.py", "            connection.close()\n", "            pass\n")
+        replace(project / "config/settings.py", '"timeout": 10,', '"timeout": 1,')
+
+    lane.reset()
+    lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)
+    settings = {"WEB_WORKERS": "1", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
+    with production.serve(answers, tmp_path, lane.base_url, change=keep_connections, **settings) as served:
+        tabs = open_streams(served, POOL)
+        lane.wait(arrived=POOL, timeout=60)
+        lane.release(1)
+        assert [tab.read() for tab in tabs] == [{"delta": WORDS[0]}] * POOL
+        assert served.reader().get("/").status == 500
+        for tab in tabs:
+            tab.close()
+
+
+def replace(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@served_with("sync", "streaming", "async", **on_postgresql)
+def test_of_many_clicks_with_one_id_one_is_paid_for(served, lane):
+    """In two processes, at the same moment."""
+    click = {"prompt": "Why is the sky blue?", "request_id": str(uuid.uuid4())}
+    lane.script(Answer(deltas=WORDS, held=True))
+    readers = [served.reader() for _ in range(12)]
+    with ThreadPoolExecutor(len(readers)) as pool:
+        replies = [pool.submit(reader.post, "/chat/ask/", click) for reader in readers]
+        lane.wait(arrived=1, timeout=60)
+        until(lambda: sum(reply.done() for reply in replies) == len(readers) - 1, seconds=60)
+        lane.release(len(WORDS))
+        statuses = sorted(reply.result().status for reply in replies)
+    assert statuses == [200] + [409] * (len(readers) - 1)
+    assert len(lane.requests()) == 1
+    assert served.reader().post("/chat/ask/", click).json["answer"] == "".join(WORDS)
+    assert len(lane.requests()) == 1
+
+
+STATE = """
+from django.db import connection, transaction
+def of(pragma):
+    with connection.cursor() as cursor:
+        return cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
+with transaction.atomic():
+    print(of("journal_mode"), of("busy_timeout"), of("synchronous"))
+    import sqlite3
+    second = sqlite3.connect(connection.settings_dict["NAME"], timeout=0)
+    try:
+        second.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_sqlite_writes_ahead_waits_its_turn_and_locks_when_a_transaction_begins(bake, environment, tmp_path, database):
+    """A read that becomes a write in a DEFERRED transaction fails at once, whatever the timeout says."""
+    baked = bake(database=database)
+    project = shutil.copytree(baked, tmp_path / baked.name)
+    development = SETTINGS | {"DEBUG": "true"}
+    said = run(
+        ["python", "manage.py", "shell", "-v", "0", "-c", STATE],
+        project,
+        environment(project, find_python("oldest")),
+        **development,
+    )
+    assert said.splitlines() == ["wal 20000 1", "database is locked"]
