@@ -9,18 +9,20 @@ import os
 import sys
 import unicodedata
 
-OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "test", "tests"}
+OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "test", "tests"}
 # What the project uses, and what that uses in turn, by the names to install and to import.
 # fmt: off
 DEPENDENCIES = {
-    "annotated_types", "anthropic", "anyio", "asgiref", "cfgv", "click", "csp", "cssbeautifier", "decouple",
-    "distlib", "dj_database_url", "django", "django_csp", "djlint", "docstring_parser", "dotenv", "editorconfig",
-    "filelock", "gunicorn", "h11", "httpcore2", "httptools", "httpx2", "identify", "idna", "iniconfig", "jiter",
-    "jsbeautifier", "json5", "nodeenv", "opentelemetry", "opentelemetry_api", "packaging", "pathspec", "platformdirs",
-    "pluggy", "pre_commit", "psycopg", "psycopg_binary", "psycopg_pool", "py", "pydantic", "pydantic_core",
-    "pygments", "pytest", "pytest_django", "python_decouple", "python_discovery", "python_dotenv", "pyyaml", "regex",
-    "ruff", "sniffio", "sqlparse", "truststore", "typing_extensions", "typing_inspection", "tzdata", "uvicorn",
-    "uvloop", "virtualenv", "watchfiles", "websockets", "whitenoise", "yaml",
+    "annotated_types", "anthropic", "anyio", "asgiref", "axes", "certifi", "cfgv", "click", "csp", "cssbeautifier",
+    "decouple", "distlib", "dj_database_url", "django", "django_axes", "django_csp", "django_permissions_policy",
+    "djlint", "docstring_parser", "dotenv", "editorconfig", "filelock", "gunicorn", "h11", "httpcore2",
+    "httptools", "httpx2", "identify", "idna", "iniconfig", "jiter", "jsbeautifier", "json5", "nodeenv",
+    "opentelemetry", "opentelemetry_api", "packaging", "pathspec", "platformdirs", "pluggy", "pre_commit",
+    "psycopg", "psycopg_binary", "psycopg_pool", "py", "pydantic", "pydantic_core", "pygments", "pytest",
+    "pytest_django", "python_decouple", "python_discovery", "python_dotenv", "python_json_logger",
+    "pythonjsonlogger", "pyyaml", "regex", "ruff", "sentry_sdk", "sniffio", "sqlparse", "truststore",
+    "typing_extensions", "typing_inspection", "tzdata", "urllib3", "uvicorn", "uvloop", "virtualenv", "watchfiles",
+    "websockets", "whitenoise", "yaml",
 }
 # fmt: on
 # The service that runs the project has a user of the slug's name, and Linux ends the names of users here.

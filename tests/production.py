@@ -99,6 +99,12 @@ class Log:
         """The lines that have these words."""
         return [line for line in self.server.printed()[self.start :].splitlines() if words in line]
 
+    def records(self, **wanted):
+        """The lines whose fields have these values, as dictionaries. A line that is no JSON is an error."""
+        whole, _, _ = self.server.printed()[self.start :].rpartition("\n")
+        lines = [json.loads(line) for line in whole.splitlines()]
+        return [line for line in lines if wanted.items() <= line.items()]
+
 
 def until(true, seconds=10):
     """Return once it is true, for what can only be looked at; fails when it takes too long."""
@@ -126,11 +132,11 @@ class Production:
         self.environment = environment
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def prepared(self, answers):
+    def prepared(self, answers, python="oldest"):
         """The folder of a project with its tables, static files and accounts, and its environment. To be copied."""
         baked = self.bake(**answers)
-        environment = self.environment(baked, find_python("oldest"))
-        shelf = self.folder / baked.parent.name
+        environment = self.environment(baked, find_python(python))
+        shelf = self.folder / f"{baked.parent.name}-{python}"
         with FileLock(f"{shelf}.lock"):
             if not (shelf / "ready").exists():
                 shutil.rmtree(shelf, ignore_errors=True)
@@ -145,12 +151,12 @@ class Production:
         return SETTINGS | {"PYTHONPYCACHEPREFIX": str(self.folder / "compiled")} | more
 
     @contextmanager
-    def serve(self, answers, folder, base_url, *, change=None, **settings):
+    def serve(self, answers, folder, base_url, *, change=None, python="oldest", **settings):
         """Serve a copy of a project below `folder` by its production server, until the end of the block.
 
         `change` gets the copy before it is served.
         """
-        prepared, environment = self.prepared(answers)
+        prepared, environment = self.prepared(answers, python)
         project = Path(shutil.copytree(prepared, folder / prepared.name))
         if change:
             change(project)
@@ -175,11 +181,11 @@ class Production:
         with ExitStack() as servers:
 
             def serve(answers, **more):
-                name = name_of(answers)
-                if name not in served:
-                    serving = self.serve(answers, new_folder(name), base_url, **settings, **more)
-                    served[name] = servers.enter_context(serving)
-                return served[name]
+                key = tuple(sorted(answers.items()))
+                if key not in served:
+                    serving = self.serve(answers, new_folder(name_of(answers)), base_url, **settings, **more)
+                    served[key] = servers.enter_context(serving)
+                return served[key]
 
             yield serve
 

@@ -201,7 +201,7 @@ def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, 
         assert set(answers) == {"The sky is blue."}
         assert all(outcome.get("error", BEING_ANSWERED) == BEING_ANSWERED for outcome in outcomes)
         assert len(lane.requests()) == number
-    assert not log.lines("ERROR")
+    assert not log.records(level="ERROR")
 
 
 @served_with(*STYLES)

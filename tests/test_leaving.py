@@ -86,8 +86,7 @@ def ask(served, way, nginx):
 
     def ask(path, **fields):
         if nginx:
-            alpn = ["h2"] if way.tab is SharedTab else ["http/1.1"]
-            connection, host = nginx.connect(alpn=alpn), nginx.domain
+            connection, host = nginx.connect(alpn=way.tab.alpn), nginx.domain
         else:
             connection = socket.create_connection(("127.0.0.1", served.server.port))
             host = f"127.0.0.1:{served.server.port}"
@@ -104,7 +103,7 @@ def next_question_is_answered(served):
 
 
 def nothing_went_wrong(log):
-    return not [line for word in ("WARNING", "ERROR", "Traceback") for line in log.lines(word)]
+    return {line["level"] for line in log.records()} <= {"INFO"}
 
 
 def has_left(tab, way, nginx):
@@ -140,9 +139,9 @@ def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard)
         assert call.deltas == heard
         assert call.socket.closed_at - left_at < 1
     assert next_question_is_answered(served)
-    until(lambda: log.lines(LEFT))
-    (line,) = log.lines(LEFT)
-    assert " INFO chat: " in line
+    until(lambda: log.records(message=LEFT))
+    (line,) = log.records(message=LEFT)
+    assert (line["level"], line["logger"]) == ("INFO", "chat")
     assert nothing_went_wrong(log)
 
 
@@ -157,9 +156,9 @@ def test_so_is_one_whose_answer_comes_in_one_piece(served, lane, log, ask, way, 
     (call,) = lane.wait(left=1)
     assert call.socket.closed_at - left_at < 1
     assert next_question_is_answered(served)
-    until(lambda: log.lines(LEFT))
-    (line,) = log.lines(LEFT)
-    assert " INFO chat: " in line
+    until(lambda: log.records(message=LEFT))
+    (line,) = log.records(message=LEFT)
+    assert (line["level"], line["logger"]) == ("INFO", "chat")
     assert nothing_went_wrong(log)
 
 

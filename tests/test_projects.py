@@ -76,7 +76,9 @@ assert "anthropic" not in sys.modules
     assert "claude.client" in said
 
 
-ON_BOTH_PYTHONS = [answers for answers in VARIANTS if answers["env_file"] == answers["nginx"]]
+ON_BOTH_PYTHONS = [
+    answers for answers in VARIANTS if answers["env_file"] == answers["nginx"] == answers["client_wrapper"]
+]
 """Each view style with the wrapper and without. What the other two options change, Python does not."""
 
 

@@ -2,13 +2,11 @@
 
 import http.client
 import json
-import re
 from typing import Any, NamedTuple
 
 from http_reader import HttpReader
 
 PATHS = {"json": "/chat/ask/", "events": "/chat/stream/"}
-RECORD = re.compile(r"^\S+ \S+ (DEBUG|INFO|WARNING|ERROR|CRITICAL) ([\w.]+): (.*)$", re.MULTILINE)
 
 
 class Record(NamedTuple):
@@ -50,7 +48,8 @@ class Heard(NamedTuple):
 
     @property
     def records(self) -> list[Record]:
-        return [Record(*found) for found in RECORD.findall(self.log)]
+        lines = map(json.loads, self.log.splitlines())
+        return [Record(line["level"], line["logger"], line["message"]) for line in lines]
 
 
 class Log:
@@ -61,7 +60,9 @@ class Log:
         self.seen = 0
 
     def news(self) -> str:
+        """Whole lines; one that is being written is for the next time."""
         text = self.server.log.read_bytes()[self.seen :]
+        text = text[: text.rfind(b"\n") + 1]
         self.seen += len(text)
         return text.decode("utf-8", "replace")
 

@@ -89,8 +89,8 @@ class Broken(Production):
         self.whole = production
         self.source = source
 
-    def prepared(self, answers: dict[str, Any]) -> tuple[Path, Path]:
-        project, environment = self.whole.prepared(answers)
+    def prepared(self, answers: dict[str, Any], python: str = "oldest") -> tuple[Path, Path]:
+        project, environment = self.whole.prepared(answers, python)
         copy = self.folder / "broken" / project.name
         if not copy.exists():
             shutil.copytree(project, copy)

@@ -9,9 +9,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from claude.calls import TOKENS
 from claude.failures import TABLE, Failure
-
-USAGE = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 class Refused(Exception):
@@ -27,7 +26,7 @@ class Refused(Exception):
 
 def outcome(stop_reason: str | None, counts: Mapping[str, Any]) -> dict[str, Any]:
     """Why an answer ended and what it took, in tokens, as a script reads it."""
-    return {"stop_reason": stop_reason, "usage": {name: counts.get(name) or 0 for name in USAGE}}
+    return {"stop_reason": stop_reason, "usage": {name: counts.get(name) or 0 for name in TOKENS}}
 
 
 def error(problem: Failure | Refused | None = None) -> dict[str, Any]:

@@ -47,7 +47,7 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 
 # % if cookiecutter.client_wrapper
-from claude import failures
+from claude import calls, failures
 from claude.messages import (
     Answer,
     Details,
@@ -140,12 +140,17 @@ def ask(
     under the same idempotency key. A second such answer raises `Failure`.
     """
     request = build_request(user_prompt, system_prompt, **details)
-    with failures.translated():
-        answer = read_message(get_client().messages.create(**request))
-        if validate is not None and not is_valid(answer, validate):
-            answer = read_message(get_client().messages.create(**request))
+    answer = ask_once(request)
+    if validate is not None and not is_valid(answer, validate):
+        answer = ask_once(request)
+        with failures.translated():
             require_valid(answer, validate)
-        return answer
+    return answer
+
+
+def ask_once(request: dict[str, Any]) -> Answer:
+    with calls.recorded(request["model"]) as call, failures.translated(call):
+        return read_message(get_client().messages.create(**request), call)
 
 
 @contextmanager
@@ -156,10 +161,11 @@ def stream(user_prompt: str, system_prompt: str | None = None, **details: Unpack
     """
     request = build_request(user_prompt, system_prompt, **details)
     with ExitStack() as stack:
-        with failures.translated():
-            call = get_client().messages.with_streaming_response.create(**request, stream=True)
-            response = stack.enter_context(call)
-        yield TextStream(response.http_response)
+        call = stack.enter_context(calls.recorded(request["model"]))
+        with failures.translated(call):
+            sending = get_client().messages.with_streaming_response.create(**request, stream=True)
+            response = stack.enter_context(sending)
+        yield TextStream(response.http_response, call)
 
 
 class TextStream:
@@ -170,15 +176,16 @@ class TextStream:
 
     answer: Answer
 
-    def __init__(self, response: Any) -> None:
+    def __init__(self, response: Any, call: calls.Call) -> None:
         self._response = response
+        self._call = call
+        call.request_id = response.headers.get("request-id")
 
     def __iter__(self) -> Iterator[str]:
         from anthropic import Stream
 
-        request_id = self._response.headers.get("request-id")
-        reading = Reading(request_id)
-        with failures.translated(request_id):
+        reading = Reading(self._call)
+        with failures.translated(self._call):
             for event in Stream.raw_events(self._response):
                 yield reading.feed(event.event, event.data)
             self.answer = reading.finish()
@@ -190,12 +197,17 @@ async def aask(
 ) -> Answer:
     """As `ask`."""
     request = build_request(user_prompt, system_prompt, **details)
-    with failures.translated():
-        answer = read_message(await aget_client().messages.create(**request))
-        if validate is not None and not is_valid(answer, validate):
-            answer = read_message(await aget_client().messages.create(**request))
+    answer = await aask_once(request)
+    if validate is not None and not is_valid(answer, validate):
+        answer = await aask_once(request)
+        with failures.translated():
             require_valid(answer, validate)
-        return answer
+    return answer
+
+
+async def aask_once(request: dict[str, Any]) -> Answer:
+    with calls.recorded(request["model"]) as call, failures.translated(call):
+        return read_message(await aget_client().messages.create(**request), call)
 
 
 @asynccontextmanager
@@ -205,10 +217,11 @@ async def astream(
     """As `stream`, with `async with` and `async for`."""
     request = build_request(user_prompt, system_prompt, **details)
     async with AsyncExitStack() as stack:
-        with failures.translated():
-            call = aget_client().messages.with_streaming_response.create(**request, stream=True)
-            response = await stack.enter_async_context(call)
-        yield AsyncTextStream(response.http_response)
+        call = stack.enter_context(calls.recorded(request["model"]))
+        with failures.translated(call):
+            sending = aget_client().messages.with_streaming_response.create(**request, stream=True)
+            response = await stack.enter_async_context(sending)
+        yield AsyncTextStream(response.http_response, call)
 
 
 class AsyncTextStream:
@@ -216,15 +229,16 @@ class AsyncTextStream:
 
     answer: Answer
 
-    def __init__(self, response: Any) -> None:
+    def __init__(self, response: Any, call: calls.Call) -> None:
         self._response = response
+        self._call = call
+        call.request_id = response.headers.get("request-id")
 
     async def __aiter__(self) -> AsyncIterator[str]:
         from anthropic import AsyncStream
 
-        request_id = self._response.headers.get("request-id")
-        reading = Reading(request_id)
-        with failures.translated(request_id):
+        reading = Reading(self._call)
+        with failures.translated(self._call):
             async for event in AsyncStream.raw_events(self._response):
                 yield reading.feed(event.event, event.data)
             self.answer = reading.finish()

@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+from claude.calls import Call
+
 logger = logging.getLogger("claude")
 
 
@@ -86,25 +88,30 @@ class Failure(Exception):
 
 
 @contextmanager
-def translated(request_id: str | None = None) -> Iterator[None]:
+def translated(call: Call | None = None) -> Iterator[None]:
     """Whatever goes wrong inside becomes a `Failure`. Serves sync and async code alike.
 
-    One line in the log finds the cause: it never has the prompt, the key, or the API's own words. `request_id` is
-    that of a stream which is read inside.
+    One line in the log finds the cause: it never has the prompt, the key, or the API's own words. With `call`, the
+    line is also what the log says of that call.
     """
     try:
         yield
     except Exception as error:
         failure = classify(error)
-        failure.request_id = failure.request_id or request_id or current_request_id.get()
+        of_stream = call.request_id if call else None
+        failure.request_id = failure.request_id or of_stream or current_request_id.get()
+        told = {}
+        if call:
+            call.request_id = failure.request_id
+            told = call.end(failure.kind)
         line = "Claude call failed: %s, %s, request id %s"
         values = (failure.kind, failure.detail, failure.request_id)
         if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
             # What came before may quote the prompt.
             error.__cause__, error.__suppress_context__ = None, True
-            logger.exception(line, *values)
+            logger.exception(line, *values, extra=told)
         else:
-            logger.log(TABLE[failure.kind].level, line, *values)
+            logger.log(TABLE[failure.kind].level, line, *values, extra=told)
         raise failure from None
 
 

@@ -4,6 +4,7 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 """
 
 # % from "text.jinja" import python
+from datetime import timedelta
 from pathlib import Path
 
 # % if cookiecutter.database == "postgresql"
@@ -79,6 +80,26 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# What no page of this site needs, no script in it may use.
+# https://github.com/adamchainz/django-permissions-policy
+PERMISSIONS_POLICY = {
+    name: []
+    for name in (
+        "accelerometer",
+        "camera",
+        "display-capture",
+        "geolocation",
+        "gyroscope",
+        "magnetometer",
+        "microphone",
+        "payment",
+        "usb",
+    )
+}
+
+# The largest body of a request, in bytes; what is larger is refused before it is read. Uploads would need more.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
 # A failed CSRF check answers JSON to a script and a page to a reader.
 CSRF_FAILURE_VIEW = "chat.decorators.csrf_failure"
 
@@ -94,14 +115,17 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
 ]
 
 MIDDLEWARE = [
+    "config.health.health",
     "django.middleware.security.SecurityMiddleware",
 # % if not cookiecutter.nginx
     "whitenoise.middleware.WhiteNoiseMiddleware",
 # % endif
     "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "chat.middleware.utf8_only",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -109,6 +133,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -148,6 +173,22 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# Who gets the password of an account wrong too often waits, on the admin's page too. Counted by account and address,
+# so that nobody can lock another one out. https://django-axes.readthedocs.io/en/latest/4_configuration.html
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "accounts.views.client_address"
+AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
+AXES_RESET_ON_SUCCESS = True
+# Nothing is kept of those who get it right.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+
 # --- Database -------------------------------------------------------------------------------------
 # % if cookiecutter.database == "postgresql"
 # PostgreSQL where DATABASE_URL names one, which production requires; development gets by on SQLite.
@@ -179,6 +220,9 @@ if DATABASE_URL:
         "min_size": 1,
         "max_size": config("DATABASE_POOL", default=8, cast=int),
         "timeout": 10,  # seconds that a request waits for one
+        # While the server is down, attempts to connect are each twice as long apart as the ones before, up to minutes.
+        # When nobody waits any more the pool gives up, and the next request makes it begin anew.
+        "reconnect_timeout": 10,  # seconds
     }
 # % endif
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -207,30 +251,41 @@ STORAGES = {
 }
 
 # --- Logs -----------------------------------------------------------------------------------------
-# An ERROR of the logger `claude` means that somebody must act: send those to whoever is on call.
+# Text in development, one JSON object a line in production. An ERROR of the logger `claude` means that somebody must act: send those to whoever is on call.
 # At DEBUG the SDK logs whole prompts, at INFO each request: both stay off.
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {"lines": {"()": "config.logs.Lines"}, "json": {"()": "config.logs.Json"}},
     "filters": {
-        # A view that answers 502 on purpose has logged why; Django would add an error that says no more.
-        "unexplained": {
-            "()": "django.utils.log.CallbackFilter",
-            "callback": lambda record: record.exc_info or getattr(record, "status_code", 0) < 500,
-        }
+        "of_request": {"()": "config.logs.OfRequest"},
+        "of_strangers": {"()": "config.logs.OfStrangers"},
+        "unexplained": {"()": "config.logs.Unexplained"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "lines" if DEBUG else "json",
+            "filters": ["of_request", "of_strangers"],
+        },
+    },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         # Without handlers of its own: each line would appear twice.
         "django": {"level": "INFO"},
         "claude": {"level": "INFO"},
         "chat": {"level": "INFO"},
+        # One line for each request. In development the server has one of its own.
+        "access": {"level": "WARNING" if DEBUG else "INFO"},
         "django.request": {"filters": ["unexplained"]},
         "anthropic": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+# % if cookiecutter.view_style == "async"
+        "uvicorn.error": {"level": "INFO"},
+# % else
+        "gunicorn.error": {"level": "INFO", "propagate": True},
+# % endif
     },
 }
 
@@ -280,4 +335,15 @@ CHAT_MAX_PROMPTS = config("CHAT_MAX_PROMPTS", default=20, cast=int)
 # % if cookiecutter.view_style != "sync"
 # After this much silence of Claude, in seconds, the browser gets a comment, so that no proxy hangs up.
 CHAT_KEEPALIVE = config("CHAT_KEEPALIVE", default=15.0, cast=float)
+# % endif
+# % if cookiecutter.sentry
+
+# --- Errors ---------------------------------------------------------------------------------------
+
+# Where errors are reported to; nowhere while it is empty. https://docs.sentry.io/concepts/key-terms/dsn-explainer/
+SENTRY_DSN = config("SENTRY_DSN", default="")
+if SENTRY_DSN:
+    from config.sentry import report_to
+
+    report_to(SENTRY_DSN)
 # % endif

@@ -3,6 +3,9 @@
 import os
 
 os.environ.update(DEBUG="false", SECRET_KEY="only-for-tests", ANTHROPIC_API_KEY="")
+# % if cookiecutter.sentry
+os.environ["SENTRY_DSN"] = ""
+# % endif
 
 from config.settings import *  # noqa: F403
 

@@ -7,6 +7,7 @@ import anthropic
 import httpx2
 import pytest
 
+from claude.calls import Call
 from claude.failures import Failure, classify, current_request_id, reported, translated
 
 REQUEST = httpx2.Request("POST", "https://api.anthropic.com/v1/messages")
@@ -103,8 +104,10 @@ def test_a_status_error_is_known_by_its_type_and_keeps_its_request_id():
 )
 def test_the_log_has_the_request_id_that_is_nearest(caplog, own, of_stream, of_call, kept):
     current_request_id.set(of_call)
-    with pytest.raises(Failure) as caught, translated(of_stream):
+    call = Call("a model", of_stream)
+    with pytest.raises(Failure) as caught, translated(call):
         raise Failure("unavailable", "it broke", request_id=own)
+    assert call.told()["anthropic_request_id"] == kept
     assert caught.value.request_id == kept
     assert caplog.messages == [f"Claude call failed: unavailable, it broke, request id {kept}"]
 

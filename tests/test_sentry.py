@@ -1,0 +1,80 @@
+"""What a served project with Sentry would send there: that something is wrong, and nothing that is anybody's own."""
+
+import gzip
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from bakery import name_of
+from claude_server.client import KEY, ClaudeServer
+from claude_server.script import UPSTREAM_MESSAGE, Answer, Status
+from production import until, variants
+
+QUESTION = "A question that nobody else reads?"
+REPORTING = [variants(style, sentry=True)[number] for number, style in enumerate(["streaming", "async"])]
+
+
+@contextmanager
+def sentry():
+    """A place to report to: its DSN, and the list of what has come, as text."""
+    received = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
+            received.append(body.decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://public@127.0.0.1:{server.server_port}/1", received
+        server.shutdown()
+
+
+def events_in(received):
+    """The error reports in what has come."""
+    items = [json.loads(line) for text in received for line in text.splitlines() if line.startswith("{")]
+    return [item for item in items if "level" in item and "event_id" in item]
+
+
+def break_the_page(project):
+    """A mistake of the team's own, while it has the question at hand."""
+    path = project / "chat/forms.py"
+    text = path.read_text(encoding="utf-8")
+    broken = '    if "[broken]" in data["prompt"]:\n        raise ZeroDivisionError\n    form = PromptForm(data)'
+    assert "    form = PromptForm(data)" in text
+    path.write_text(text.replace("    form = PromptForm(data)", broken), encoding="utf-8")
+
+
+@pytest.mark.parametrize("answers", REPORTING, ids=name_of)
+def test_errors_are_reported_with_nothing_that_was_said(production, tmp_path, answers):
+    with ClaudeServer.start() as claude, sentry() as (dsn, received):
+        lane = claude.lane()
+        lane.rule("[key]", otherwise=Status(401))
+        lane.rule("[limit]", otherwise=Status(429))
+        lane.rule("[fine]", Answer(text="An answer that nobody else reads."))
+        settings = {"SENTRY_DSN": dsn, "CLAUDE_MAX_RETRIES": "0"}
+        with production.serve(answers, tmp_path, lane.base_url, change=break_the_page, **settings) as served:
+            reader = served.reader()
+            asked = {
+                words: reader.post("/chat/stream/?about=secret", {"prompt": f"{QUESTION} {words}"}).status
+                for words in ("[fine]", "[limit]", "[key]", "[broken]")
+            }
+            until(lambda: len(events_in(received)) >= 2, seconds=30)
+            cookies = served.cookies().values()
+    assert asked == {"[fine]": 200, "[limit]": 429, "[key]": 500, "[broken]": 500}
+    key, mistake = sorted(events_in(received), key=lambda event: "exception" in event)
+    assert "check ANTHROPIC_API_KEY" in json.dumps(key["logentry"])
+    assert mistake["exception"]["values"][-1]["type"] == "ZeroDivisionError"
+    text = "".join(received)
+    secrets = ["nobody else", KEY, UPSTREAM_MESSAGE, "about=", "127.0.0.1, ", *cookies]
+    assert [secret for secret in secrets if secret in text] == []
