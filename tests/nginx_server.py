@@ -10,8 +10,10 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 from environments import skip_or_fail
+from http_reader import PATIENCE, HttpReader
 from serving import Server, free_port
 
 BINARIES = ["system", "current"]
@@ -31,10 +33,10 @@ def find_nginx(name):
 class Site:
     """An nginx.conf with the ports and paths of this machine, in a folder of its own, ready to start."""
 
-    def __init__(self, project, folder, upstream_port=0, domain="example.com"):
+    def __init__(self, project, folder, upstream_port=0, domain="example.com", static=None):
         self.domain = domain
         self.folder = folder
-        self.static = folder / "staticfiles"
+        self.static = static or folder / "staticfiles"
         self.acme = folder / "acme"
         self.http_port, self.https_port = free_port(), free_port()
         for path in (folder, self.static, self.acme, folder / "temporary"):
@@ -98,24 +100,44 @@ class Site:
         context.set_alpn_protocols(options.get("alpn", ["http/1.1"]))
         return context
 
-    def connect(self, timeout=10, name=None, **options):
+    def connect(self, name=None, **options):
         """An open TLS connection that asked for the site's domain, or for another name."""
-        plain = socket.create_connection(("127.0.0.1", self.https_port), timeout)
+        plain = socket.create_connection(("127.0.0.1", self.https_port), PATIENCE)
         try:
             return self.tls(**options).wrap_socket(plain, server_hostname=name or self.domain)
         except BaseException:
             plain.close()
             raise
 
-    def request(self, method, path, body=None, headers=None, timeout=10, scheme="https"):
-        """Ask, and give the open response as soon as its headers are here. Closing it closes the connection."""
+    def ask(self, method, path, body=None, headers=None, scheme="https"):
+        """A connection over which something has been asked."""
         if scheme == "https":
-            connection = http.client.HTTPConnection(self.domain, timeout=timeout)
-            connection.sock = self.connect(timeout)
+            connection = http.client.HTTPConnection(self.domain)
+            connection.sock = self.connect()
         else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=timeout)
+            connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=PATIENCE)
         connection.request(method, path, body, {"Host": self.domain, "Connection": "close"} | (headers or {}))
-        return connection.getresponse()
+        return connection
+
+    def request(self, method, path, body=None, headers=None, scheme="https"):
+        """Ask, and give the open response as soon as its headers are here. Closing it closes the connection."""
+        return self.ask(method, path, body, headers, scheme).getresponse()
+
+
+class Visitor(HttpReader):
+    """Somebody whose browser talks to a site over TLS, and says no more than browsers do."""
+
+    told: ClassVar = {}
+
+    def __init__(self, site, cookies=None):
+        super().__init__(f"https://{site.domain}")
+        self.site = site
+        self.cookies = cookies or {}
+
+    def _connection(self):
+        connection = http.client.HTTPConnection(self.address)
+        connection.sock = self.site.connect()
+        return connection
 
 
 def ipv6_listen(port):

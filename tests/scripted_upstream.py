@@ -28,6 +28,7 @@ class Upstream(ThreadingHTTPServer):
         self.port = self.server_address[1]
         self.steps = threading.Semaphore(0)
         self.posts = []
+        self.first_event_sent = threading.Event()
         self.reader_left = threading.Event()
 
     def go_on(self, steps=1):
@@ -93,6 +94,7 @@ class Answer(BaseHTTPRequestHandler):
         self.start_stream(kind)
         for event in EVENTS:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event) if kind == "chunked" else event)
+            self.server.first_event_sent.set()
             self.server.wait()
         if kind == "chunked":
             self.wfile.write(b"0\r\n\r\n")

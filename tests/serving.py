@@ -1,5 +1,6 @@
 """Starts the servers that rendered projects are served with, and stops them again."""
 
+import random
 import socket
 import subprocess
 import time
@@ -60,10 +61,18 @@ class Server:
 
 
 def free_port():
-    """A port of the loopback address that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of the loopback address that nothing listens on.
+
+    Below those that Linux gives to whoever connects: one of the other tests' connections could get it meanwhile.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def development_server(project, environment, view_style):

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import struct
+from typing import ClassVar
 from urllib.parse import urlencode
 
 import h2.config
@@ -16,6 +17,8 @@ PATIENCE = 30  # seconds without a byte, after which reading fails
 
 class Tab:
     """A question over HTTP/1.1. `connection` is a socket to the project, or one to nginx that speaks TLS."""
+
+    alpn: ClassVar = ["http/1.1"]
 
     def __init__(self, connection, host, cookies, path, fields):
         connection.settimeout(PATIENCE)
@@ -32,6 +35,11 @@ class Tab:
             self._response = http.client.HTTPResponse(self.connection)
             self._response.begin()
         return self._response
+
+    @property
+    def headers(self):
+        """The headers of the response, each as its name in small letters and its value."""
+        return [(name.lower(), value) for name, value in self.response.headers.items()]
 
     def read(self):
         """The next event, or the next comment as text; None at the end."""
@@ -56,6 +64,8 @@ class Tab:
 class SharedTab:
     """A question over HTTP/2, where Stop ends the question and not the connection."""
 
+    alpn: ClassVar = ["h2"]
+
     def __init__(self, connection, host, cookies, path, fields):
         connection.settimeout(PATIENCE)
         self.connection = connection
@@ -70,7 +80,7 @@ class SharedTab:
         address = [(":method", "POST"), (":scheme", "https"), (":authority", self.host), (":path", path)]
         headers = [(name.lower(), value) for name, value in headers_for(self.host, self.cookies, body)[1:]]
         self.stream = self.http.get_next_available_stream_id()
-        self.received, self.ended = b"", False
+        self.headers, self.received, self.ended = [], b"", False
         self.http.send_headers(self.stream, address + headers)
         self.http.send_data(self.stream, body.encode(), end_stream=True)
         self.connection.sendall(self.http.data_to_send())
@@ -85,6 +95,7 @@ class SharedTab:
     def _receive(self):
         for event in self.http.receive_data(self.connection.recv(65536)):
             if getattr(event, "stream_id", None) == self.stream:
+                self.headers += getattr(event, "headers", None) or []
                 self.received += getattr(event, "data", b"")
                 self.ended = self.ended or isinstance(event, h2.events.StreamEnded | h2.events.StreamReset)
         self.connection.sendall(self.http.data_to_send())
@@ -96,6 +107,11 @@ class SharedTab:
 
     def close(self):
         self.connection.close()
+
+
+def next_event(tab):
+    """The next one that says something: on a slow machine, comments may keep the stream alive until then."""
+    return next(event for event in iter(tab.read, None) if isinstance(event, dict))
 
 
 def headers_for(host, cookies, body):

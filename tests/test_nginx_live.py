@@ -10,13 +10,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from http_reader import PATIENCE
 from nginx_server import BINARIES, Site, find_nginx
 from scripted_upstream import EVENTS, running_upstream
 
 SHAPES = ["chunked", "until-close", "measured"]
 QUESTION = b"prompt=Why%3F"
-HELD_BACK = 1
-"""Seconds after which something that nothing will send any more counts as held back."""
+HELD_BACK = 0.5
+"""Seconds after which something that the project has sent counts as held back."""
+NGINX_WAITS = 1
+"""Seconds that nginx waits for the project's next byte, where a test has it give up soon."""
 
 
 @pytest.fixture
@@ -76,8 +79,11 @@ def test_each_event_arrives_before_the_next_is_sent(running, upstream, shape):
 def test_a_buffering_nginx_would_fail_that(site, nginx, upstream, shape):
     site.change("proxy_buffering off", "proxy_buffering on")
     with site.start(nginx):
+        connection = site.ask("POST", f"/chat/stream/?do={shape}", QUESTION)
+        assert upstream.first_event_sent.wait(PATIENCE)
+        connection.sock.settimeout(HELD_BACK)
         with pytest.raises(TimeoutError):
-            site.request("POST", f"/chat/stream/?do={shape}", QUESTION, timeout=HELD_BACK)
+            connection.getresponse()
         upstream.go_on(2 * len(EVENTS))
         with site.request("POST", f"/chat/stream/?do={shape}", QUESTION) as response:
             assert response.read() == b"".join(EVENTS)
@@ -92,7 +98,7 @@ def test_the_project_learns_that_the_reader_has_left(running, upstream):
     with running.request("POST", "/chat/stream/?do=until-left", QUESTION) as response:
         assert read_event(response) == EVENTS[0]
         assert not upstream.reader_left.is_set()
-    assert upstream.reader_left.wait(10)
+    assert upstream.reader_left.wait(PATIENCE)
 
 
 # --- Limits, and errors of nginx itself -------------------------------------------------------------
@@ -144,7 +150,7 @@ def test_a_dead_project_is_told_in_json(bake, tmp_path, nginx):
 
 
 def test_a_project_that_says_nothing_is_told_in_json(site, nginx, upstream):
-    site.change("proxy_read_timeout 330s", f"proxy_read_timeout {HELD_BACK}s")
+    site.change("proxy_read_timeout 330s", f"proxy_read_timeout {NGINX_WAITS}s")
     with site.start(nginx):
         refused = answer_to(site.request("POST", "/chat/ask/?do=never", QUESTION))
     assert refused.json == {"error": "The answer took too long", "status": 504}
@@ -163,7 +169,7 @@ def test_errors_of_the_project_pass_as_they_are(running, status):
 
 @pytest.mark.parametrize("host", ["Host: other.example\r\n", "Host: 127.0.0.1\r\n", ""])
 def test_a_stranger_over_http_gets_no_answer(running, host):
-    with socket.create_connection(("127.0.0.1", running.http_port), 10) as connection:
+    with socket.create_connection(("127.0.0.1", running.http_port), PATIENCE) as connection:
         connection.sendall(f"GET / HTTP/1.0\r\n{host}\r\n".encode())
         assert connection.recv(100) == b""
 
@@ -175,6 +181,12 @@ def test_a_stranger_over_https_gets_no_certificate(running):
 
 def test_another_name_on_our_connection_is_refused(running):
     assert status_of(running.request("GET", "/", headers={"Host": "other.example"})) == 421
+
+
+@pytest.mark.parametrize("path", ["/readyz", "//readyz", "/%72eadyz", "/readyz?a=b"])
+def test_whether_the_project_is_ready_is_not_told_outside(running, path):
+    assert status_of(running.request("GET", path)) == 404
+    assert "X-Request-ID" in answer_to(running.request("GET", "/healthz")).json
 
 
 def test_http_leads_to_https(running):

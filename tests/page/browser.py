@@ -17,14 +17,14 @@ SWITCHES = [
 ]
 
 
-def launch(playwright):
+def launch(playwright, *switches):
     """A Chromium without a window. Skips where there is none."""
     names = ["chromium", "chromium-browser", "google-chrome"]
     found = next(filter(None, map(shutil.which, names)), None) or skip_or_fail("no Chromium found")
-    return playwright.chromium.launch(executable_path=found, args=SWITCHES)
+    return playwright.chromium.launch(executable_path=found, args=[*SWITCHES, *switches])
 
 
-def watch(page):
+def watch(page, origin="http://127.0.0.1:"):
     """A list that fills with all that should not happen on a page: errors, policy violations, other origins."""
     wrong = []
 
@@ -35,7 +35,7 @@ def watch(page):
 
     page.on("console", on_console)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: request.url.startswith("http://127.0.0.1:") or wrong.append(request.url))
+    page.on("request", lambda request: request.url.startswith(origin) or wrong.append(request.url))
     return wrong
 
 
