@@ -77,6 +77,18 @@ diff: setup ## Show what answers change: A="nginx=yes" B="nginx=no"
 bench: setup ## Measure a bake against an empty template: A="--peer PATH" for another one beside them
 	$(BIN)/python benchmarks/bake.py $(A)
 
+.PHONY: streams
+streams: setup ## Measure open streams beside a control, 15 minutes: A="--streams 1,10 --seconds 3 --no-nginx" for less
+	@PYTHONPATH=tests $(BIN)/python benchmarks/streams.py $(A)
+
+.PHONY: soak
+soak: setup ## Half an hour of mixed traffic, in which nothing may grow or get lost: A="--minutes 8 --warm-up 2"
+	@PYTHONPATH=tests $(BIN)/python benchmarks/soak.py $(A)
+
+.PHONY: disasters
+disasters: setup ## Kill a worker and PostgreSQL under load, and look for lost answers: A="--view-style async"
+	@PYTHONPATH=tests $(BIN)/python benchmarks/disasters.py $(A)
+
 .PHONY: faults
 faults: setup ## Have every failure happen to every variant, and print what the reader read
 	@PYTHONPATH=tests $(BIN)/python -m faults build/faults

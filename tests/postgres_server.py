@@ -9,11 +9,15 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from bakery import name_of
 from environments import skip_or_fail
+from production import Production
 from serving import PATIENCE, free_port
 
 USER = "tests"
-# Nothing here outlives a run, so nothing waits for the disk.
+# Nothing here outlives a run, so nothing waits for the disk. DURABLE is for whoever kills the server: what it has
+# acknowledged is then there when it starts again.
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -45,8 +49,9 @@ def unprivileged():
 class PostgreSQL:
     """A server that can be stopped, killed and started again; its data stays until the end."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **settings):
         self.programs = find_programs()
+        self.settings = SETTINGS | settings
         self.owner = unprivileged()
         self.data = folder / "data"
         self.log = folder / "server.log"
@@ -58,7 +63,7 @@ class PostgreSQL:
 
     def start(self):
         """Start it, and wait until it lets somebody in."""
-        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        options = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
         command = [self.programs / "postgres", "-D", self.data, "-p", str(self.port), *options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.data, **self.owner)
@@ -97,6 +102,11 @@ class PostgreSQL:
         done = subprocess.run(self._psql(name, query), capture_output=True, text=True, check=True)
         return done.stdout.splitlines()
 
+    def connected(self, url):
+        """How many connections there are to a database."""
+        query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{url.rpartition('/')[2]}'"
+        return int(self.ask(query)[0])
+
     def printed(self):
         """What the server has written."""
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -111,14 +121,33 @@ class PostgreSQL:
 
 
 @contextmanager
-def postgresql():
+def postgresql(**settings):
     """A running server, until the end of the block. Its folder is one that another account can enter."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
         Path(folder).chmod(0o755)
-        server = PostgreSQL(Path(folder))
+        server = PostgreSQL(Path(folder), **settings)
         server.start()
         try:
             yield server
         finally:
             if server.process.poll() is None:
                 server.stop()
+
+
+class OnPostgreSQL(Production):
+    """Prepares and serves each project with a database of its own on the server."""
+
+    def __init__(self, server, *arguments):
+        super().__init__(*arguments)
+        self.server = server
+        self.urls = {}
+
+    def prepared(self, answers, python="oldest"):
+        name = name_of(answers).replace("+", "_")
+        if name not in self.urls:
+            self.urls[name] = self.server.create(name)
+        self.url = self.urls[name]
+        return super().prepared(answers, python)
+
+    def settings(self, **more):
+        return super().settings(DATABASE_URL=self.url, **more)

@@ -12,9 +12,9 @@ from bakery import name_of
 from claude_server.client import ClaudeServer
 from claude_server.script import Answer
 from environments import find_python, run
-from postgres_server import postgresql
-from production import SETTINGS, Production, served_with, until, variants
-from tabs import Tab
+from postgres_server import OnPostgreSQL, postgresql
+from production import SETTINGS, served_with, until, variants
+from tabs import Tab, next_event
 
 STREAMS, POOL = 50, 2
 WORDS = ["one ", "two "]
@@ -31,26 +31,6 @@ def server():
 def lane():
     with ClaudeServer.start() as claude:
         yield claude.lane()
-
-
-class OnPostgreSQL(Production):
-    """Prepares and serves each project with a database of its own on the server."""
-
-    def __init__(self, server, *arguments):
-        super().__init__(*arguments)
-        self.server = server
-        self.urls = {}
-        self.answers = {}
-
-    def prepared(self, answers):
-        name = name_of(answers).replace("+", "_")
-        if name not in self.urls:
-            self.urls[name] = self.server.create(name)
-        self.url = self.urls[name]
-        return super().prepared(answers)
-
-    def settings(self, **more):
-        return super().settings(DATABASE_URL=self.url, **more)
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +101,6 @@ def open_streams(served, number):
     return [ask(count) for count in range(number)]
 
 
-def next_event(tab):
-    """Without the comments that keep a slow stream alive."""
-    return next(event for event in iter(tab.read, None) if isinstance(event, dict))
-
-
 @served_with("streaming", "async", **on_postgresql)
 def test_a_pool_of_two_serves_fifty_open_streams(served, lane, server):
     lane.script(*[Answer(deltas=WORDS, gated=True)] * STREAMS)
@@ -135,10 +110,7 @@ def test_a_pool_of_two_serves_fifty_open_streams(served, lane, server):
     assert [next_event(tab) for tab in tabs] == [{"delta": WORDS[0]}] * STREAMS
     # All are open, and somebody else needs the database.
     assert served.reader().get("/").status == 200
-    connected = server.ask(
-        f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{served.settings['DATABASE_URL'].rpartition('/')[2]}'"
-    )
-    assert int(connected[0]) <= 2 * POOL
+    assert server.connected(served.settings["DATABASE_URL"]) <= 2 * POOL
     lane.release(len(WORDS))
     for tab in tabs:
         assert next_event(tab) == {"delta": WORDS[1]}

@@ -186,6 +186,27 @@ def test_the_command_asks_once_and_quietly(production, lane, view_style):
     assert [noise for noise in NOISE if noise in said] == [], said
 
 
+# --- Threads ------------------------------------------------------------------------------------------
+
+WORKERS, THREADS = 2, 4
+
+
+@pytest.mark.parametrize("answers", variants("sync", "streaming")[::2], ids=name_of)
+def test_as_many_are_answered_at_once_as_the_workers_have_threads(serve, lane, answers):
+    """Nobody waits in a full worker while another has a thread to spare."""
+    served = serve(answers, WEB_WORKERS=str(WORKERS), WEB_THREADS=str(THREADS))
+    lane.script(otherwise=Answer(gated=True))
+
+    def ask(number):
+        return served.reader().post("/chat/ask/", {"prompt": f"question {number}"}).json["answer"]
+
+    with ThreadPoolExecutor(WORKERS * THREADS) as pool:
+        asked = pool.map(ask, range(WORKERS * THREADS))
+        lane.wait(arrived=WORKERS * THREADS, timeout=30)
+        lane.release(1)
+        assert list(asked) == [f"You asked: question {number}" for number in range(WORKERS * THREADS)]
+
+
 # --- Stopping -----------------------------------------------------------------------------------------
 
 
