@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bakery import OPTIONS, TEMPLATE, VARIANTS, choices, name_of
+from bakery import OPTIONS, PAIRS, TEMPLATE, VARIANTS, choices, name_of
 from documents import (
     explained_questions,
     make_targets_named_in,
@@ -46,15 +46,15 @@ def test_the_readme_says_why_each_dependency_is_there(bake):
     """Whatever any variant declares."""
     explained = re.findall(r"^\| ([a-z, -]+) \|", text_of("README.md").split("## Why each dependency")[1], re.MULTILINE)
     named = set(re.split(r", | or ", ", ".join(explained))) - {"package"}
-    assert named == {name for answers in VARIANTS for name in dependencies_of(bake(**answers))}
+    assert named == {name for answers in [*VARIANTS, *PAIRS] for name in dependencies_of(bake(**answers))}
 
 
-@pytest.fixture(params=VARIANTS, ids=name_of)
+@pytest.fixture(params=[*VARIANTS, *PAIRS], ids=name_of)
 def project(request, bake):
     return bake(**request.param)
 
 
-@pytest.mark.parametrize("document", ["README.md", "AGENTS.md"])
+@pytest.mark.parametrize("document", ["README.md", "AGENTS.md", "docs/deploy.md"])
 def test_a_rendered_document_names_only_what_its_project_has(project, document):
     text = text_of(document, project)
     made_by_running = {"uv.lock"}
@@ -64,7 +64,7 @@ def test_a_rendered_document_names_only_what_its_project_has(project, document):
 
 def test_the_rendered_readme_lists_every_setting_that_the_environment_decides(project):
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((project / "config").glob("*.py")))
-    read = set(re.findall(r"""(?:config|environ\.get)\(\s*["']([A-Z_]+)""", code))
+    read = set(re.findall(r"""(?:config|os\.environ\.get)\(\s*["']([A-Z_]+)""", code))
     assert names_in_table(text_of("README.md", project), "name") == read
 
 
