@@ -51,16 +51,39 @@ def production(shared_folder, bake, environment):
 
 
 @pytest.fixture(scope="session")
-def busy(production, tmp_path_factory):
+def claude():
+    """A stand-in for Claude, in a process of its own. Each lane of it is an API of its own."""
+    with ClaudeServer.start() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lane(claude):
+    """The API that the projects of one file ask."""
+    return claude.lane()
+
+
+@pytest.fixture
+def nothing_left_of_another_test(lane):
+    lane.reset()
+
+
+@pytest.fixture
+def served(request, in_production):
+    """The project that a test is about, as the file of the test has it served."""
+    return in_production(request.param)
+
+
+@pytest.fixture(scope="session")
+def busy(production, claude, tmp_path_factory):
     """busy.serve(answers) serves a project, in two processes where it has the wrapper; busy.lane is its Claude."""
-    with ClaudeServer.start() as claude:
-        lane = claude.lane()
-        with production.serving(tmp_path_factory.mktemp, lane.base_url, CLAUDE_MAX_RETRIES="0") as serve:
+    lane = claude.lane()
+    with production.serving(tmp_path_factory.mktemp, lane.base_url, CLAUDE_MAX_RETRIES="0") as serve:
 
-            def serve_busy(answers):
-                return serve(answers, WEB_WORKERS="2" if answers["client_wrapper"] else "1")
+        def serve_busy(answers):
+            return serve(answers, WEB_WORKERS="2" if answers["client_wrapper"] else "1")
 
-            yield SimpleNamespace(serve=serve_busy, lane=lane)
+        yield SimpleNamespace(serve=serve_busy, lane=lane)
 
 
 @pytest.fixture(scope="session")

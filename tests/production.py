@@ -199,6 +199,11 @@ def variants(*view_styles, **more):
     ]
 
 
+def by_turns(*view_styles, **more):
+    """The answers for these view styles, once each: the first with the wrapper, the next without, and so on."""
+    return [variants(view_style, **more)[number % 2] for number, view_style in enumerate(view_styles)]
+
+
 def served_with(*view_styles, **more):
     """Has a test run on these view styles, with the wrapper and without."""
     return pytest.mark.parametrize("served", variants(*view_styles, **more), ids=name_of, indirect=True)

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from claude_server.client import ClaudeServer
 from claude_server.script import Answer, Status
 from nginx_server import BINARIES, Site, Visitor, find_nginx
 from tabs import SharedTab, Tab, next_event
@@ -19,6 +18,7 @@ WITH_WRAPPER = {style: {"view_style": style, "client_wrapper": True} for style i
 WORDS = ["The ", "sky ", "is ", "blue."]
 A_YEAR = 31_536_000  # seconds
 PASSWORD = "seven-small-otters"
+pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
 HELD_BACK = 0.5
 """Seconds after which a word that another reader has read by then counts as held back."""
 NGINX_WAITS = 2
@@ -40,17 +40,6 @@ def each(*view_styles, **more):
 
 
 @pytest.fixture(scope="module")
-def lane():
-    with ClaudeServer.start() as server:
-        yield server.lane()
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_of_another_test(lane):
-    lane.reset()
-
-
-@pytest.fixture(scope="module")
 def in_production(production, lane, tmp_path_factory):
     """in_production(answers) serves a project, once for all tests of this file."""
     with production.serving(tmp_path_factory.mktemp, lane.base_url, CLAUDE_MAX_RETRIES="0") as serve:
@@ -62,11 +51,6 @@ def talkative(production, lane, tmp_path_factory):
     """talkative(served) is the same project, that says something while Claude says nothing."""
     with production.serving(tmp_path_factory.mktemp, lane.base_url, CHAT_KEEPALIVE="0.1") as serve:
         yield lambda served: serve(WITH_WRAPPER[served.view_style])
-
-
-@pytest.fixture
-def served(request, in_production):
-    return in_production(request.param)
 
 
 @pytest.fixture

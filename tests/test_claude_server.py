@@ -16,15 +16,9 @@ from claude_server.script import Answer, Refusal, Status
 from sdk_calls import MODEL, calls, question
 
 
-@pytest.fixture(scope="module")
-def server():
-    with ClaudeServer.start() as server:
-        yield server
-
-
 @pytest.fixture
-def lane(server):
-    return server.lane()
+def lane(claude):
+    return claude.lane()
 
 
 @pytest.fixture(scope="module", params=["sync", "async"])
@@ -284,9 +278,9 @@ def test_waiting_in_vain_says_what_did_happen(lane):
         ({"stops": []}, "a rule is an object"),
     ],
 )
-def test_a_script_that_cannot_be_followed_is_refused(server, lane, script, message):
+def test_a_script_that_cannot_be_followed_is_refused(claude, lane, script, message):
     with pytest.raises(ValueError, match=message):
-        server.call("PUT", f"/_control/lanes/{lane.name}/script", script)
+        claude.call("PUT", f"/_control/lanes/{lane.name}/script", script)
 
 
 @pytest.mark.parametrize("how", ["stop", "terminate"])

@@ -10,7 +10,7 @@ import anthropic
 import httpx2
 import pytest
 
-from claude_server import KEY, ClaudeServer, refused_url
+from claude_server import KEY, refused_url
 from claude_server.script import (
     UPSTREAM_MESSAGE,
     Answer,
@@ -31,15 +31,9 @@ from claude_server.script import (
 from sdk_calls import WAYS, calls, question
 
 
-@pytest.fixture(scope="module")
-def server():
-    with ClaudeServer.start() as server:
-        yield server
-
-
 @pytest.fixture
-def lane(server):
-    return server.lane()
+def lane(claude):
+    return claude.lane()
 
 
 @pytest.fixture(scope="module", params=["sync", "async"])

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bakery import PAIRS, VARIANTS, choices, files_of, name_of
-from claude_server.client import KEY, ClaudeServer
+from claude_server.client import KEY
 from claude_server.script import Answer
 from containers import PLANTED, STRANGERS, Container, Images, plant_strangers
 from dockerfile import context_of, dockerfile_of, stages_of
@@ -212,39 +212,37 @@ def test_the_server_does_not_start_without(image, answers, missing):
     assert f"{missing} is " in done.stdout
 
 
-def test_its_own_command_serves_readers(image, built, answers, bake, databases, tmp_path):
+def test_its_own_command_serves_readers(image, built, answers, bake, databases, lane, tmp_path):
     """As compose.yaml has it: the tables first, then the server, which can write nothing but its data."""
     compose = yaml.safe_load((bake(**answers) / "deploy/compose.yaml").read_text(encoding="utf-8"))
-    with ClaudeServer.start() as claude:
-        lane = claude.lane()
-        container = Container(
-            image,
-            **SECRETS,
-            **databases(answers),
-            ANTHROPIC_BASE_URL=lane.base_url,
-            ALLOWED_HOSTS="127.0.0.1",
-            TRUST_PROXY="true",
-        )
-        container.run(compose["services"]["migrate"]["command"])
-        account = ["--username", "visitor", "--email", "visitor@example.com"]
-        command = ["python", "manage.py", "createsuperuser", "--no-input", *account]
-        container.run(command, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-        assert container.attempt(["sh", "-c", ": >> manage.py"]).returncode != 0, "the code could be changed"
-        with container.serve(tmp_path) as server:
-            wait_until_loaded(server)
-            container.run(image.healthcheck, PORT=str(server.port))
-            reader = HttpReader(server.url)
-            reader.sign_in("visitor", PASSWORD)
-            lane.script(Answer(deltas=["The sky ", "is blue."]))
-            reply = reader.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
-            assert (reply.status, reply.json["answer"]) == (200, "The sky is blue.")
-            page = reader.get("/").text
-            style = re.search(r'href="(/static/chat/chat\.\w{12}\.css)"', page)[1]
-            if answers["nginx"]:
-                (alias,) = re.findall(r"alias (/srv/.*);", (built[1] / "nginx/etc/nginx/nginx.conf").read_text())
-                assert (built[1] / "nginx" / alias.lstrip("/") / style.removeprefix("/static/")).is_file()
-            else:
-                assert reader.get(style).status == 200
+    container = Container(
+        image,
+        **SECRETS,
+        **databases(answers),
+        ANTHROPIC_BASE_URL=lane.base_url,
+        ALLOWED_HOSTS="127.0.0.1",
+        TRUST_PROXY="true",
+    )
+    container.run(compose["services"]["migrate"]["command"])
+    account = ["--username", "visitor", "--email", "visitor@example.com"]
+    command = ["python", "manage.py", "createsuperuser", "--no-input", *account]
+    container.run(command, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    assert container.attempt(["sh", "-c", ": >> manage.py"]).returncode != 0, "the code could be changed"
+    with container.serve(tmp_path) as server:
+        wait_until_loaded(server)
+        container.run(image.healthcheck, PORT=str(server.port))
+        reader = HttpReader(server.url)
+        reader.sign_in("visitor", PASSWORD)
+        lane.script(Answer(deltas=["The sky ", "is blue."]))
+        reply = reader.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+        assert (reply.status, reply.json["answer"]) == (200, "The sky is blue.")
+        page = reader.get("/").text
+        style = re.search(r'href="(/static/chat/chat\.\w{12}\.css)"', page)[1]
+        if answers["nginx"]:
+            (alias,) = re.findall(r"alias (/srv/.*);", (built[1] / "nginx/etc/nginx/nginx.conf").read_text())
+            assert (built[1] / "nginx" / alias.lstrip("/") / style.removeprefix("/static/")).is_file()
+        else:
+            assert reader.get(style).status == 200
 
 
 def test_nginx_has_the_configuration_of_the_project(built, answers, bake):

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from bakery import name_of
-from claude_server.client import ClaudeServer
 from claude_server.script import Answer
 from postgres_server import DURABLE, OnPostgreSQL, postgresql
 from production import until, variants
@@ -26,12 +25,6 @@ styles = pytest.mark.parametrize("answers", variants("streaming", "async")[::2],
 styles_on_postgresql = pytest.mark.parametrize(
     "answers", variants("streaming", "async", database="postgresql")[::2], ids=name_of
 )
-
-
-@pytest.fixture(scope="module")
-def claude():
-    with ClaudeServer.start() as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import pytest
 
-from claude_server.client import ClaudeServer
 from claude_server.script import Answer
 from nginx_server import Site, find_nginx
 from production import Log, served_with, until
@@ -14,6 +13,7 @@ from tabs import SharedTab, Tab
 
 WORDS = [f"word{number} " for number in range(9)]
 LEFT = "The reader left before the answer ended: the call to Claude is closed."
+pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
 
 
 class Way(NamedTuple):
@@ -36,26 +36,10 @@ leaving = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
 
 @pytest.fixture(scope="module")
-def lane():
-    with ClaudeServer.start() as server:
-        yield server.lane()
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_of_another_test(lane):
-    lane.reset()
-
-
-@pytest.fixture(scope="module")
 def in_production(production, lane, tmp_path_factory):
     """Who holds the one thread, or the one event loop, holds up everybody else."""
     with production.serving(tmp_path_factory.mktemp, lane.base_url, WEB_WORKERS="1", WEB_THREADS="1") as serve:
         yield serve
-
-
-@pytest.fixture
-def served(request, in_production):
-    return in_production(request.param)
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
 """Each view style under its production server, asked over HTTP, with a stand-in for Claude in another process."""
 
-from contextlib import ExitStack
-
 import pytest
 
-from bakery import name_of
-from claude_server.client import ClaudeServer
 from claude_server.script import Answer, Status
 from http_reader import HttpReader
 from production import served_with
@@ -17,38 +13,14 @@ ADDRESSES = {
     "async": ["/chat/ask/", "/chat/stream/", "/chat/ask-many/"],
 }
 WORDS = ["The ", "sky ", "is ", "blue."]
-
-
-@pytest.fixture(scope="module")
-def lane():
-    with ClaudeServer.start() as server:
-        yield server.lane()
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_of_another_test(lane):
-    lane.reset()
+pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
 
 
 @pytest.fixture(scope="module")
 def in_production(production, lane, tmp_path_factory):
     """in_production(answers) serves a project, once for all tests of this file."""
-    served = {}
-    with ExitStack() as servers:
-
-        def serve(answers):
-            name = name_of(answers)
-            if name not in served:
-                folder = tmp_path_factory.mktemp("live")
-                served[name] = servers.enter_context(production.serve(answers, folder, lane.base_url))
-            return served[name]
-
+    with production.serving(tmp_path_factory.mktemp, lane.base_url) as serve:
         yield serve
-
-
-@pytest.fixture
-def served(request, in_production):
-    return in_production(request.param)
 
 
 @pytest.fixture

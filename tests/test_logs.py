@@ -1,12 +1,14 @@
 """What an operator reads: a JSON line for each request and each call to Claude, and in none of them what was said."""
 
 import json
+import re
 import time
 import uuid
 
 import pytest
 
-from claude_server.client import KEY, ClaudeServer
+from bakery import name_of
+from claude_server.client import KEY
 from claude_server.script import UPSTREAM_MESSAGE, Answer, Status
 from environments import run, uv
 from http_reader import HttpReader
@@ -18,17 +20,7 @@ QUESTION = "A question that nobody else reads?"
 TOKENS = ["input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]
 HELD = 0.3
 """Seconds for which Claude is made to hold back its last words, at least."""
-
-
-@pytest.fixture(scope="module")
-def lane():
-    with ClaudeServer.start() as server:
-        yield server.lane()
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_of_another_test(lane):
-    lane.reset()
+pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +28,6 @@ def in_production(production, lane, tmp_path_factory):
     settings = {"CLAUDE_MAX_RETRIES": "0", "CLAUDE_FAN_OUT": "4"}
     with production.serving(tmp_path_factory.mktemp, lane.base_url, **settings) as serve:
         yield serve
-
-
-@pytest.fixture
-def served(request, in_production):
-    return in_production(request.param)
 
 
 @pytest.fixture
@@ -150,6 +137,29 @@ def test_a_body_that_is_too_large_is_refused_whatever_it_calls_itself(served, lo
         assert reply.json == {"error": "Your question is too long: please shorten it.", "status": 413}
         assert lines_of(log, reply, calls=0)[0]["status"] == 413
     assert served.reader().post("/chat/ask/", {"prompt": "Who is next?"}).status == 200
+
+
+def warn_of_something(project):
+    path = project / "chat/forms.py"
+    text = path.read_text(encoding="utf-8").replace('"""\n', '"""\nimport warnings\n', 1)
+    assert "    form = PromptForm(data)" in text
+    warned = "    warnings.warn('something will change')\n    form = PromptForm(data)"
+    path.write_text(text.replace("    form = PromptForm(data)", warned), encoding="utf-8")
+
+
+@pytest.mark.parametrize("answers", variants("sync", "async", nginx=False)[::2], ids=name_of)
+def test_every_line_is_json_also_a_warning_of_a_package(production, lane, answers, tmp_path):
+    """WhiteNoise under ASGI has Django warn of every file, which nobody can do anything about."""
+    with production.serve(answers, tmp_path, lane.base_url, change=warn_of_something) as served:
+        log = Log(served.server)
+        reader = served.reader()
+        (style,) = re.findall(r'href="(/static/[^"]+\.css)"', reader.get("/").text)
+        assert reader.get(style).status == 200
+        assert reader.post("/chat/ask/", {"prompt": QUESTION}).status == 200
+        until(lambda: log.records(logger="access", path="/chat/ask/"))
+        warned = [record["message"] for record in log.records(level="WARNING")]
+    assert len(warned) == 1
+    assert "something will change" in warned[0]
 
 
 @served_with(*STYLES)

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bakery import name_of
-from claude_server.client import ClaudeServer
 from claude_server.script import Answer, Pings
 from environments import run
 from production import Log, until, variants
@@ -20,12 +19,6 @@ CALLS = 1000
 """With the wrapper, and as many without it."""
 WORDS = ["The ", "sky ", "is ", "blue."]
 RESTARTING = {"error": "The server is restarting, please ask again in a moment", "status": 503}
-
-
-@pytest.fixture(scope="module")
-def claude():
-    with ClaudeServer.start() as server:
-        yield server
 
 
 @pytest.fixture

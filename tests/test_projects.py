@@ -19,16 +19,15 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "127.0.0.1",
     "TRUST_PROXY": "true",
 }
-DEVELOPMENT = {"DEBUG": "true"}
 NO_ISSUES = "System check identified no issues (0 silenced).\n"
 
 
-@pytest.fixture(params=VARIANTS, ids=name_of)
+@pytest.fixture
 def answers(request):
     return request.param
 
 
-@pytest.fixture(params=PYTHONS)
+@pytest.fixture
 def python(request):
     return find_python(request.param)
 
@@ -44,23 +43,21 @@ def clean(environment, project, python):
     return environment(project, python)
 
 
-def test_django_finds_nothing_to_say(project, clean):
-    assert run(["python", "manage.py", "check"], project, clean, **DEVELOPMENT) == NO_ISSUES
+def on(*cases):
+    """Has a test run for these pairs of answers and a Python."""
+    ids = [f"{name_of(answers)}-{python}" for answers, python in cases]
+    return pytest.mark.parametrize(("answers", "python"), cases, ids=ids, indirect=True)
 
 
-def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
-    command = ["python", "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
-    assert run(command, project, clean, **PRODUCTION) == NO_ISSUES
+ON_BOTH_PYTHONS = [
+    answers for answers in VARIANTS if answers["env_file"] == answers["nginx"] == answers["client_wrapper"]
+]
+"""Each view style with all of the others and with none. The versions of Python and Django meet every file in these."""
 
+on_the_oldest_python = on(*product(VARIANTS, ["oldest"]))
+on_both_pythons = on(*product(VARIANTS, ["oldest"]), *product(ON_BOTH_PYTHONS, ["newest"]))
 
-def test_the_migrations_are_complete(project, clean):
-    command = ["python", "manage.py", "makemigrations", "--check", "--dry-run"]
-    assert run(command, project, clean, **DEVELOPMENT) == "No changes detected\n"
-
-
-def test_importing_claude_does_not_load_the_sdk(project, clean):
-    """It costs over a second, and most commands need none of it."""
-    script = """
+IN_DEVELOPMENT = """
 import importlib, pkgutil, sys
 import django
 from django.core.management import call_command
@@ -69,25 +66,27 @@ call_command("check")
 import claude
 for module in pkgutil.walk_packages(claude.__path__, "claude."):
     importlib.import_module(module.name)
-    print(module.name)
+assert "claude.client" in sys.modules
 assert "anthropic" not in sys.modules
+call_command("makemigrations", check_changes=True, dry_run=True)
 """
-    said = run(["python", "-c", script], project, clean, DJANGO_SETTINGS_MODULE="config.settings", **DEVELOPMENT)
-    assert "claude.client" in said
 
 
-ON_BOTH_PYTHONS = [
-    answers for answers in VARIANTS if answers["env_file"] == answers["nginx"] == answers["client_wrapper"]
-]
-"""Each view style with the wrapper and without. What the other two options change, Python does not."""
+@on_both_pythons
+def test_django_finds_nothing_to_say_and_the_sdk_is_not_loaded(project, clean):
+    """Of settings, models and migrations. Loading the SDK takes over a second, and most commands need none of it."""
+    variables = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "true"}
+    said = run(["python", "-W", "error", "-c", IN_DEVELOPMENT], project, clean, **variables)
+    assert said == f"{NO_ISSUES}No changes detected\n"
 
 
-@pytest.mark.parametrize(
-    ("answers", "python"),
-    [*product(VARIANTS, ["oldest"]), *product(ON_BOTH_PYTHONS, ["newest"])],
-    ids=lambda value: value if isinstance(value, str) else name_of(value),
-    indirect=True,
-)
+@on_both_pythons
+def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
+    command = ["python", "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    assert run(command, project, clean, **PRODUCTION) == NO_ISSUES
+
+
+@on_both_pythons
 def test_its_own_tests_pass(project, clean, record_property):
     said = run(["python", "-m", "pytest", "-q", "-p", "no:cacheprovider"], project, clean)
     summary = said.strip().splitlines()[-1]
@@ -96,7 +95,7 @@ def test_its_own_tests_pass(project, clean, record_property):
     record_property("own_tests", int(passed[1]))
 
 
-@pytest.mark.parametrize("python", ["oldest"], indirect=True)
+@on_the_oldest_python
 def test_its_hooks_pass_on_what_was_rendered(project, clean, tmp_path):
     run(["git", "init", "--quiet"], project)
     run(["git", "add", "--all"], project)
@@ -110,6 +109,7 @@ def test_its_hooks_pass_on_what_was_rendered(project, clean, tmp_path):
     assert run(["git", "diff"], project) == "", "a hook changed a file"
 
 
+@pytest.mark.parametrize("python", PYTHONS, indirect=True)
 def test_django_is_the_lts_release_on_the_oldest_python_and_the_newest_elsewhere(environment, bake, python):
     version = run(["python", "-m", "django", "--version"], bake(), environment(bake(), python))
     lts = run([python, "-c", "import sys; print(sys.version_info < (3, 12))"], bake()) == "True\n"

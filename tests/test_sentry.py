@@ -9,12 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from bakery import name_of
-from claude_server.client import KEY, ClaudeServer
+from claude_server.client import KEY
 from claude_server.script import UPSTREAM_MESSAGE, Answer, Status
-from production import until, variants
+from production import by_turns, until
 
 QUESTION = "A question that nobody else reads?"
-REPORTING = [variants(style, sentry=True)[number] for number, style in enumerate(["streaming", "async"])]
 
 
 @contextmanager
@@ -55,10 +54,9 @@ def break_the_page(project):
     path.write_text(text.replace("    form = PromptForm(data)", broken), encoding="utf-8")
 
 
-@pytest.mark.parametrize("answers", REPORTING, ids=name_of)
-def test_errors_are_reported_with_nothing_that_was_said(production, tmp_path, answers):
-    with ClaudeServer.start() as claude, sentry() as (dsn, received):
-        lane = claude.lane()
+@pytest.mark.parametrize("answers", by_turns("streaming", "async", sentry=True), ids=name_of)
+def test_errors_are_reported_with_nothing_that_was_said(production, lane, tmp_path, answers):
+    with sentry() as (dsn, received):
         lane.rule("[key]", otherwise=Status(401))
         lane.rule("[limit]", otherwise=Status(429))
         lane.rule("[fine]", Answer(text="An answer that nobody else reads."))

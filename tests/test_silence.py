@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import pytest
 
-from claude_server.client import ClaudeServer
 from claude_server.script import Answer, Pings, Reset, Silence, Status, Step
 from production import served_with
 from tabs import Tab
@@ -72,25 +71,9 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def claude():
-    with ClaudeServer.start() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def lane(claude):
-    return claude.lane()
-
-
-@pytest.fixture(scope="module")
 def in_production(production, lane, tmp_path_factory):
     with production.serving(tmp_path_factory.mktemp, lane.base_url, **SETTINGS) as serve:
         yield serve
-
-
-@pytest.fixture
-def served(request, in_production):
-    return in_production(request.param)
 
 
 @pytest.fixture

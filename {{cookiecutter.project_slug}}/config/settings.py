@@ -4,6 +4,7 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 """
 
 # % from "text.jinja" import python
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -251,7 +252,8 @@ STORAGES = {
 }
 
 # --- Logs -----------------------------------------------------------------------------------------
-# Text in development, one JSON object a line in production. An ERROR of the logger `claude` means that somebody must act: send those to whoever is on call.
+# Text in development, one JSON object a line in production. An ERROR means that somebody must act: send those to whoever
+# is on call.
 # At DEBUG the SDK logs whole prompts, at INFO each request: both stay off.
 
 LOGGING = {
@@ -288,6 +290,8 @@ LOGGING = {
 # % endif
     },
 }
+# What a package warns of is a line like the others.
+logging.captureWarnings(not DEBUG)
 
 # --- Claude ---------------------------------------------------------------------------------------
 
