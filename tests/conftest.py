@@ -57,23 +57,6 @@ def claude():
         yield server
 
 
-@pytest.fixture(scope="module")
-def lane(claude):
-    """The API that the projects of one file ask."""
-    return claude.lane()
-
-
-@pytest.fixture
-def nothing_left_of_another_test(lane):
-    lane.reset()
-
-
-@pytest.fixture
-def served(request, in_production):
-    """The project that a test is about, as the file of the test has it served."""
-    return in_production(request.param)
-
-
 @pytest.fixture(scope="session")
 def busy(production, claude, tmp_path_factory):
     """busy.serve(answers) serves a project, in two processes where it has the wrapper; busy.lane is its Claude."""
@@ -84,6 +67,19 @@ def busy(production, claude, tmp_path_factory):
             return serve(answers, WEB_WORKERS="2" if answers["client_wrapper"] else "1")
 
         yield SimpleNamespace(serve=serve_busy, lane=lane)
+
+
+@pytest.fixture
+def lane(busy):
+    """The API that served projects ask, with nothing left of another test."""
+    busy.lane.reset()
+    return busy.lane
+
+
+@pytest.fixture
+def served(request, busy):
+    """The project that a test is about; files whose tests want other settings have a fixture of their own."""
+    return busy.serve(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,6 @@ WITH_WRAPPER = {style: {"view_style": style, "client_wrapper": True} for style i
 WORDS = ["The ", "sky ", "is ", "blue."]
 A_YEAR = 31_536_000  # seconds
 PASSWORD = "seven-small-otters"
-pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
 HELD_BACK = 0.5
 """Seconds after which a word that another reader has read by then counts as held back."""
 NGINX_WAITS = 2
@@ -40,16 +39,9 @@ def each(*view_styles, **more):
 
 
 @pytest.fixture(scope="module")
-def in_production(production, lane, tmp_path_factory):
-    """in_production(answers) serves a project, once for all tests of this file."""
-    with production.serving(tmp_path_factory.mktemp, lane.base_url, CLAUDE_MAX_RETRIES="0") as serve:
-        yield serve
-
-
-@pytest.fixture(scope="module")
-def talkative(production, lane, tmp_path_factory):
+def talkative(production, busy, tmp_path_factory):
     """talkative(served) is the same project, that says something while Claude says nothing."""
-    with production.serving(tmp_path_factory.mktemp, lane.base_url, CHAT_KEEPALIVE="0.1") as serve:
+    with production.serving(tmp_path_factory.mktemp, busy.lane.base_url, CHAT_KEEPALIVE="0.1") as serve:
         yield lambda served: serve(WITH_WRAPPER[served.view_style])
 
 
@@ -185,16 +177,16 @@ def test_one_client_may_ask_twenty_at_once(nginx, visitor, lane, ask):
 @each(*SERVERS)
 def test_readers_sign_in(served, nginx):
     """As a browser does it: with the origin, with the page that they come from, and with cookies that stay on HTTPS."""
-    account = ["--username", "visitor", "--email", "visitor@example.com"]
+    account = ["--username", "guest", "--email", "guest@example.com"]
     served.manage("createsuperuser", "--no-input", *account, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     visitor = Visitor(nginx)
     reply = visitor.get("/")
     assert (reply.status, reply.headers["Location"]) == (302, "/accounts/sign-in/?next=/")
-    signed_in = visitor.sign_in("visitor", PASSWORD, {"Referer": f"https://{nginx.domain}/accounts/sign-in/?next=/"})
+    signed_in = visitor.sign_in("guest", PASSWORD, {"Referer": f"https://{nginx.domain}/accounts/sign-in/?next=/"})
     cookies = {cookie.split("=")[0]: cookie.split("; ")[1:] for cookie in signed_in.headers.get_all("Set-Cookie")}
     assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookies["sessionid"])
     assert {"Secure", "SameSite=Lax"} <= set(cookies["csrftoken"])
-    assert "visitor" in visitor.get("/").text
+    assert "guest" in visitor.get("/").text
 
 
 @each(*SERVERS)

@@ -212,9 +212,10 @@ def test_the_server_does_not_start_without(image, answers, missing):
     assert f"{missing} is " in done.stdout
 
 
-def test_its_own_command_serves_readers(image, built, answers, bake, databases, lane, tmp_path):
+def test_its_own_command_serves_readers(image, built, answers, bake, databases, claude, tmp_path):
     """As compose.yaml has it: the tables first, then the server, which can write nothing but its data."""
     compose = yaml.safe_load((bake(**answers) / "deploy/compose.yaml").read_text(encoding="utf-8"))
+    lane = claude.lane()
     container = Container(
         image,
         **SECRETS,

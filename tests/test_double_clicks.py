@@ -25,17 +25,6 @@ BEING_ANSWERED = "This question is being answered already: please wait for its a
 
 
 @pytest.fixture
-def lane(busy):
-    busy.lane.reset()
-    return busy.lane
-
-
-@pytest.fixture
-def served(request, busy):
-    return busy.serve(request.param)
-
-
-@pytest.fixture
 def reader(served):
     return served.reader()
 

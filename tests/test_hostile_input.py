@@ -84,16 +84,10 @@ REQUESTS = {
 
 
 @pytest.fixture
-def lane(busy):
-    busy.lane.reset()
-    busy.lane.settings(requests_per_minute=1_000_000)
-    busy.lane.script(otherwise=Answer(text="Because."))
-    return busy.lane
-
-
-@pytest.fixture
-def served(request, busy):
-    return busy.serve(request.param)
+def lane(lane):
+    lane.settings(requests_per_minute=1_000_000)
+    lane.script(otherwise=Answer(text="Because."))
+    return lane
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from tabs import SharedTab, Tab
 
 WORDS = [f"word{number} " for number in range(9)]
 LEFT = "The reader left before the answer ended: the call to Claude is closed."
-pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
 
 
 class Way(NamedTuple):
@@ -36,10 +35,21 @@ leaving = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
 
 @pytest.fixture(scope="module")
+def lane(claude):
+    return claude.lane()
+
+
+@pytest.fixture(scope="module")
 def in_production(production, lane, tmp_path_factory):
     """Who holds the one thread, or the one event loop, holds up everybody else."""
     with production.serving(tmp_path_factory.mktemp, lane.base_url, WEB_WORKERS="1", WEB_THREADS="1") as serve:
         yield serve
+
+
+@pytest.fixture
+def served(request, in_production, lane):
+    lane.reset()
+    return in_production(request.param)
 
 
 @pytest.fixture

@@ -13,14 +13,6 @@ ADDRESSES = {
     "async": ["/chat/ask/", "/chat/stream/", "/chat/ask-many/"],
 }
 WORDS = ["The ", "sky ", "is ", "blue."]
-pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
-
-
-@pytest.fixture(scope="module")
-def in_production(production, lane, tmp_path_factory):
-    """in_production(answers) serves a project, once for all tests of this file."""
-    with production.serving(tmp_path_factory.mktemp, lane.base_url) as serve:
-        yield serve
 
 
 @pytest.fixture

@@ -20,14 +20,6 @@ QUESTION = "A question that nobody else reads?"
 TOKENS = ["input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]
 HELD = 0.3
 """Seconds for which Claude is made to hold back its last words, at least."""
-pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
-
-
-@pytest.fixture(scope="module")
-def in_production(production, lane, tmp_path_factory):
-    settings = {"CLAUDE_MAX_RETRIES": "0", "CLAUDE_FAN_OUT": "4"}
-    with production.serving(tmp_path_factory.mktemp, lane.base_url, **settings) as serve:
-        yield serve
 
 
 @pytest.fixture

@@ -18,7 +18,11 @@ from tabs import Tab, next_event
 STREAMS, POOL = 50, 2
 WORDS = ["one ", "two "]
 MEMORY = "django.db.backends.sqlite3"
-pytestmark = pytest.mark.usefixtures("nothing_left_of_another_test")
+
+
+@pytest.fixture(scope="module")
+def lane(claude):
+    return claude.lane()
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,12 @@ def in_production(production, lane, tmp_path_factory):
     settings = {"WEB_WORKERS": "2", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
     with production.serving(tmp_path_factory.mktemp, lane.base_url, **settings) as serve:
         yield serve
+
+
+@pytest.fixture
+def served(request, in_production, lane):
+    lane.reset()
+    return in_production(request.param)
 
 
 on_postgresql = {"database": "postgresql"}

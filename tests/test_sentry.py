@@ -55,7 +55,8 @@ def break_the_page(project):
 
 
 @pytest.mark.parametrize("answers", by_turns("streaming", "async", sentry=True), ids=name_of)
-def test_errors_are_reported_with_nothing_that_was_said(production, lane, tmp_path, answers):
+def test_errors_are_reported_with_nothing_that_was_said(production, claude, tmp_path, answers):
+    lane = claude.lane()
     with sentry() as (dsn, received):
         lane.rule("[key]", otherwise=Status(401))
         lane.rule("[limit]", otherwise=Status(429))

@@ -71,9 +71,20 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture(scope="module")
+def lane(claude):
+    return claude.lane()
+
+
+@pytest.fixture(scope="module")
 def in_production(production, lane, tmp_path_factory):
     with production.serving(tmp_path_factory.mktemp, lane.base_url, **SETTINGS) as serve:
         yield serve
+
+
+@pytest.fixture
+def served(request, in_production, lane):
+    lane.reset()
+    return in_production(request.param)
 
 
 @pytest.fixture
