@@ -78,7 +78,7 @@ bench: setup ## Measure a bake against an empty template: A="--peer PATH" for an
 	$(BIN)/python benchmarks/bake.py $(A)
 
 .PHONY: streams
-streams: setup ## Measure open streams beside a control, 15 minutes: A="--streams 1,10 --seconds 3 --no-nginx" for less
+streams: setup ## Measure open streams beside a control, 25 minutes: A="--streams 1,10 --seconds 3 --no-nginx" for less
 	@PYTHONPATH=tests $(BIN)/python benchmarks/streams.py $(A)
 
 .PHONY: soak

@@ -55,7 +55,7 @@ def limit_body(response: httpx2.Response) -> None:
 async def alimit_body(response: httpx2.Response) -> None:
     """As `limit_body`."""
     failures.current_request_id.set(response.headers.get("request-id"))
-    response.stream = AsyncLimitedStream(response.stream, ends_at.get())
+    response.stream = AsyncLimitedStream(response, ends_at.get())
 
 
 def with_time_left(request):
@@ -147,33 +147,46 @@ class LimitedStream(httpx2.SyncByteStream):
 
 
 class AsyncLimitedStream(httpx2.AsyncByteStream):
-    """As `LimitedStream`."""
+    """As `LimitedStream`: closing the connection wakes whoever waits for it.
 
-    def __init__(self, stream: httpx2.AsyncByteStream, ends: float) -> None:
-        self._stream = stream
+    One timer for a stream, as a timeout for each piece of it would cost as much as reading the piece.
+    """
+
+    def __init__(self, response: httpx2.Response, ends: float) -> None:
+        self._stream = response.stream
         self._ends = ends
-        self._timeout: asyncio.Timeout | None = None
+        self._connection = response.extensions.get("network_stream")
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.Future | None = None
 
     async def __aiter__(self):
-        chunks = aiter(self._stream)
         open_streams.add(self)
+        self.set_timer()
         try:
-            while True:
-                async with asyncio.timeout(min(self._ends, stop_at) - time.monotonic()) as self._timeout:
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    return
+            async for chunk in self._stream:
+                self._check()
                 yield chunk
-        except TimeoutError:
-            raise too_late(self._ends) from None
+        except httpx2.HTTPError:
+            self._check()
+            raise
         finally:
+            self._timer.cancel()
             open_streams.discard(self)
 
-    def hurry(self) -> None:
-        if self._timeout is not None and not self._timeout.expired():
-            with contextlib.suppress(RuntimeError):  # it is not waiting
-                left = min(self._ends, stop_at) - time.monotonic()
-                self._timeout.reschedule(asyncio.get_running_loop().time() + left)
+    def set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        left = min(self._ends, stop_at) - time.monotonic()
+        self._timer = asyncio.get_running_loop().call_later(left, self._close_connection)
+
+    def _close_connection(self) -> None:
+        if self._connection is not None:
+            self._closing = asyncio.ensure_future(self._connection.aclose())
+
+    def _check(self) -> None:
+        # The timer may ring a moment before the clock.
+        if self._closing is not None or time.monotonic() >= min(self._ends, stop_at):
+            raise too_late(self._ends) from None
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -236,7 +249,7 @@ def hurry(seconds: float) -> None:
     stop_at = time.monotonic() + seconds
     watchdog.hurry()
     for stream in open_streams:
-        stream.hurry()
+        stream.set_timer()
 
 
 def too_late(ends: float) -> Exception:
