@@ -69,17 +69,32 @@ def busy(production, claude, tmp_path_factory):
         yield SimpleNamespace(serve=serve_busy, lane=lane)
 
 
-@pytest.fixture
-def lane(busy):
-    """The API that served projects ask, with nothing left of another test."""
-    busy.lane.reset()
+# Files whose tests want other settings have an `in_production` and a `shared_lane` of their own.
+
+
+@pytest.fixture(scope="session")
+def in_production(busy):
+    """in_production(answers) serves a project, once for all tests that share it."""
+    return busy.serve
+
+
+@pytest.fixture(scope="session")
+def shared_lane(busy):
+    """The API that the projects in production ask."""
     return busy.lane
 
 
 @pytest.fixture
-def served(request, busy):
-    """The project that a test is about; files whose tests want other settings have a fixture of their own."""
-    return busy.serve(request.param)
+def lane(shared_lane):
+    """The same, with nothing left of another test."""
+    shared_lane.reset()
+    return shared_lane
+
+
+@pytest.fixture
+def served(request, in_production, lane):
+    """The project that a test is about."""
+    return in_production(request.param)
 
 
 @pytest.fixture(scope="session")

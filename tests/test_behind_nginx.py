@@ -39,9 +39,16 @@ def each(*view_styles, **more):
 
 
 @pytest.fixture(scope="module")
-def talkative(production, busy, tmp_path_factory):
+def talkative(production, shared_lane, tmp_path_factory):
     """talkative(served) is the same project, that says something while Claude says nothing."""
-    with production.serving(tmp_path_factory.mktemp, busy.lane.base_url, CHAT_KEEPALIVE="0.1") as serve:
+    with production.serving(tmp_path_factory.mktemp, shared_lane.base_url, CHAT_KEEPALIVE="0.1") as serve:
+        yield lambda served: serve(WITH_WRAPPER[served.view_style])
+
+
+@pytest.fixture(scope="module")
+def taciturn(production, shared_lane, tmp_path_factory):
+    """taciturn(served) is the same project, that says nothing of its own accord."""
+    with production.serving(tmp_path_factory.mktemp, shared_lane.base_url, CHAT_KEEPALIVE="300") as serve:
         yield lambda served: serve(WITH_WRAPPER[served.view_style])
 
 
@@ -130,10 +137,13 @@ def test_a_buffering_nginx_would_fail_that(served, site, lane, ask, tmp_path, ki
 
 
 @each(*STREAMS)
-def test_a_silent_stream_outlives_the_patience_of_nginx(served, talkative, site, lane, ask, tmp_path):
+def test_a_silent_stream_outlives_the_patience_of_nginx(served, talkative, taciturn, lane, ask, tmp_path):
     """As long as there are keepalives; one that is asked later, without them, is cut before."""
-    kept_site = site_of(talkative(served), tmp_path / "kept")
-    for project in (served, talkative(served)):
+    site, kept_site = (
+        site_of(project, tmp_path / project.settings["CHAT_KEEPALIVE"])
+        for project in (taciturn(served), talkative(served))
+    )
+    for project in (taciturn(served), talkative(served)):
         project.reader().post("/chat/ask/", {"prompt": "The first question loads the SDK."})
     lane.reset()
     lane.script(otherwise=Answer(deltas=WORDS, gated=True, pings=0.05))

@@ -35,21 +35,15 @@ leaving = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
 
 @pytest.fixture(scope="module")
-def lane(claude):
+def shared_lane(claude):
     return claude.lane()
 
 
 @pytest.fixture(scope="module")
-def in_production(production, lane, tmp_path_factory):
+def in_production(production, shared_lane, tmp_path_factory):
     """Who holds the one thread, or the one event loop, holds up everybody else."""
-    with production.serving(tmp_path_factory.mktemp, lane.base_url, WEB_WORKERS="1", WEB_THREADS="1") as serve:
+    with production.serving(tmp_path_factory.mktemp, shared_lane.base_url, WEB_WORKERS="1", WEB_THREADS="1") as serve:
         yield serve
-
-
-@pytest.fixture
-def served(request, in_production, lane):
-    lane.reset()
-    return in_production(request.param)
 
 
 @pytest.fixture

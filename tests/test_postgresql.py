@@ -21,7 +21,7 @@ MEMORY = "django.db.backends.sqlite3"
 
 
 @pytest.fixture(scope="module")
-def lane(claude):
+def shared_lane(claude):
     return claude.lane()
 
 
@@ -37,16 +37,10 @@ def production(server, bake, environment, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def in_production(production, lane, tmp_path_factory):
+def in_production(production, shared_lane, tmp_path_factory):
     settings = {"WEB_WORKERS": "2", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
-    with production.serving(tmp_path_factory.mktemp, lane.base_url, **settings) as serve:
+    with production.serving(tmp_path_factory.mktemp, shared_lane.base_url, **settings) as serve:
         yield serve
-
-
-@pytest.fixture
-def served(request, in_production, lane):
-    lane.reset()
-    return in_production(request.param)
 
 
 on_postgresql = {"database": "postgresql"}
@@ -127,7 +121,6 @@ def test_streams_that_kept_their_connections_would_shut_the_next_reader_out(prod
         replace(project / "chat/once.py", "            connection.close()\n", "            pass\n")
         replace(project / "config/settings.py", '"timeout": 10,', '"timeout": 1,')
 
-    lane.reset()
     lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)
     settings = {"WEB_WORKERS": "1", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
     with production.serve(answers, tmp_path, lane.base_url, change=keep_connections, **settings) as served:

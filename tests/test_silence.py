@@ -71,20 +71,14 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def lane(claude):
+def shared_lane(claude):
     return claude.lane()
 
 
 @pytest.fixture(scope="module")
-def in_production(production, lane, tmp_path_factory):
-    with production.serving(tmp_path_factory.mktemp, lane.base_url, **SETTINGS) as serve:
+def in_production(production, shared_lane, tmp_path_factory):
+    with production.serving(tmp_path_factory.mktemp, shared_lane.base_url, **SETTINGS) as serve:
         yield serve
-
-
-@pytest.fixture
-def served(request, in_production, lane):
-    lane.reset()
-    return in_production(request.param)
 
 
 @pytest.fixture
@@ -113,7 +107,6 @@ def ended(served, ask, lane, seen):
     """ended(name) says how a wait ended. All of them have been going on side by side."""
     if served.url not in seen:
         waits = JSON | (STREAM if served.view_style in STREAMS else {}) | (MANY if served.view_style == "async" else {})
-        lane.reset()
         for name, wait in waits.items():
             lane.rule(f"[{name}]", otherwise=wait.step)
         served.reader().post("/chat/ask/", {"prompt": "The first question loads the SDK."})
@@ -190,7 +183,6 @@ def the_call_ends_at_the_deadline(outcome):
 @served_with("async")
 @pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
 def test_comments_flow_while_claude_is_silent(lane, ask, heard):
-    lane.reset()
     lane.script(Answer(deltas=WORDS, gated=True))
     lane.release(heard)
     tab = ask("/chat/stream/", {"prompt": "Why?"})
@@ -209,7 +201,6 @@ def test_comments_flow_while_claude_is_silent(lane, ask, heard):
 @pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
 def test_pings_of_claude_become_comments_now_and_then(lane, ask, heard):
     """A thread that waits for Claude can write when Claude does: a ping is enough."""
-    lane.reset()
     lane.script(Answer(deltas=WORDS, gated=True, pings=0.02))
     lane.release(heard)
     tab = ask("/chat/stream/", {"prompt": "Why?"})

@@ -215,11 +215,14 @@ def replayed(outcome: Outcome | None) -> list[Outcome]:
 
 # % endif
 def settle(question: Question) -> None:
-    """Keeps how the question ended."""
+    """Keeps how the question ended. Its reader may be slow to read that: no database connection is held meanwhile."""
     if question.pk is not None and question.state != Question.State.ANSWERED:
         answered = question.outcome is not None
         question.state = Question.State.ANSWERED if answered else Question.State.FAILED
-        Question.objects.filter(pk=question.pk).update(state=question.state, outcome=question.outcome)
+        try:
+            Question.objects.filter(pk=question.pk).update(state=question.state, outcome=question.outcome)
+        finally:
+            release_connections()
 
 
 def release_connections() -> None:
