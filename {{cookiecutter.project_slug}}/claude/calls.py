@@ -49,10 +49,12 @@ class Call:
 
     def end(self, outcome: str) -> dict[str, Any]:
         """What is told of it, once: the first outcome stands."""
-        if self._outcome is None:
-            self._outcome = outcome
-            call_ended.send(Call, **self.told())
-        return self.told()
+        if self.has_ended:
+            return self.told()
+        self._outcome = outcome
+        told = self.told()
+        call_ended.send(Call, **told)
+        return told
 
     @property
     def has_ended(self) -> bool:
