@@ -13,6 +13,7 @@ from bakery import name_of
 from environments import skip_or_fail
 from production import Production
 from serving import PATIENCE, free_port
+from workers import descendants
 
 USER = "tests"
 # Nothing here outlives a run, so nothing waits for the disk. DURABLE is for whoever kills the server: what it has
@@ -80,7 +81,7 @@ class PostgreSQL:
 
     def kill(self):
         """As when the machine loses its power: every process at once."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        _, *children = descendants(self.process.pid)
         self.process.kill()
         self.process.wait(PATIENCE)
         for child in children:  # they notice by themselves, too; a start in the meantime would fail

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from claude_server.client import KEY
 from environments import find_python, run
 from http_reader import HttpReader
 from serving import production_server
+from tabs import Tab
 
 READERS = ["reader", "another"]
 """The accounts of every project, each with a session that lasts."""
@@ -79,6 +81,11 @@ class Served(NamedTuple):
         """What the browser of somebody who has signed in sends along."""
         return {"sessionid": self.sessions[name], "csrftoken": "a" * 32}
 
+    def open_tab(self, path, fields, name="reader"):
+        """A tab of somebody who has signed in, which has asked and reads what comes. To be closed."""
+        connection = socket.create_connection(("127.0.0.1", self.server.port))
+        return Tab(connection, f"127.0.0.1:{self.server.port}", self.cookies(name), path, fields)
+
     def logged(self, words):
         """The lines of the server's log that have these words."""
         return [line for line in self.server.printed().splitlines() if words in line]
@@ -112,6 +119,13 @@ def until(true, seconds=10):
     while not true():
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(0.01)
+
+
+def change_line(path, old, new):
+    """Put something else where a file says this, as it must, and once."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, f"{path} says {text.count(old)} times: {old}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def wait_until_loaded(server):

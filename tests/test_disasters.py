@@ -5,7 +5,6 @@
 
 import os
 import signal
-import socket
 import sqlite3
 import uuid
 from urllib.parse import urlsplit
@@ -16,7 +15,6 @@ from bakery import name_of
 from claude_server.script import Answer
 from postgres_server import DURABLE, OnPostgreSQL, postgresql
 from production import until, variants
-from tabs import Tab
 from workers import holds_connection_to, workers
 
 STREAM = "/chat/stream/"
@@ -47,11 +45,6 @@ def question():
     return {"prompt": "Why is the sky blue?", "request_id": str(uuid.uuid4())}
 
 
-def open_tab(served, fields):
-    connection = socket.create_connection(("127.0.0.1", served.server.port))
-    return Tab(connection, f"127.0.0.1:{served.server.port}", served.cookies(), STREAM, fields)
-
-
 def events_of(tab):
     """What is left of a stream."""
     return [event for event in iter(tab.read, None) if isinstance(event, dict)]
@@ -62,7 +55,7 @@ def test_a_killed_worker_cuts_its_streams_and_loses_no_answer(production, lane, 
     with production.serve(answers, tmp_path, lane.base_url, WEB_WORKERS="2", CLAUDE_MAX_RETRIES="0") as served:
         first, cut = question(), question()
         lane.script(Answer(deltas=WORDS, gated=True))
-        tab = open_tab(served, cut)
+        tab = served.open_tab(STREAM, cut)
         lane.wait(arrived=1, timeout=60)
         before = workers(served.server.process.pid)
         (asking,) = (pid for pid in before if holds_connection_to(pid, urlsplit(lane.base_url).port))
@@ -103,7 +96,7 @@ def test_a_restart_of_postgresql_costs_no_request_and_no_stream(on_postgresql, d
         assert served.reader().post("/chat/ask/", first).json == answered
 
         lane.script(Answer(deltas=WORDS, gated=True))
-        tab = open_tab(served, streamed)
+        tab = served.open_tab(STREAM, streamed)
         lane.wait(arrived=2, timeout=60)
         lane.release(1)
         assert tab.read() == {"delta": WORDS[0]}

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import sqlite3
 import threading
 import uuid
@@ -15,7 +14,6 @@ from claude_server.script import Answer, ErrorEvent, Status
 from environments import run
 from http_reader import HttpReader
 from production import Log, served_with, until, variants
-from tabs import Tab
 
 STYLES = ["sync", "streaming", "async"]
 STREAMS = ["streaming", "async"]
@@ -40,8 +38,7 @@ def open_tab(served, click):
     tabs = []
 
     def ask(path):
-        connection = socket.create_connection(("127.0.0.1", served.server.port))
-        tabs.append(Tab(connection, f"127.0.0.1:{served.server.port}", served.cookies(), path, click))
+        tabs.append(served.open_tab(path, click))
         return tabs[-1]
 
     yield ask

@@ -14,7 +14,6 @@ from bakery import name_of
 from claude_server.script import Answer
 from production import Log, served_with, variants
 from strangers import FORM, MULTIPART, form, part, send, status_of
-from tabs import Tab
 
 STYLES = ["sync", "streaming", "async"]
 ADDRESSES = {
@@ -200,9 +199,7 @@ def test_what_is_no_http_harms_nobody(served, log):
 def test_a_session_that_ends_in_the_middle_does_not_end_the_stream(served, lane, log):
     lane.script(Answer(deltas=["The ", "sky."], gated=True))
     lane.release(1)
-    address = f"127.0.0.1:{served.server.port}"
-    connection = socket.create_connection(("127.0.0.1", served.server.port))
-    tab = Tab(connection, address, served.cookies("another"), "/chat/stream/", {"prompt": "Why?"})
+    tab = served.open_tab("/chat/stream/", {"prompt": "Why?"}, name="another")
     assert tab.read() == {"delta": "The "}
     with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
         (kept,) = database.execute("SELECT * FROM django_session WHERE session_key = ?", [served.sessions["another"]])

@@ -1,6 +1,5 @@
 """The reader leaves before the answer ends: what Claude is still asked for, what the log says, who may ask next."""
 
-import socket
 import time
 from typing import NamedTuple
 
@@ -74,11 +73,10 @@ def ask(served, way, nginx):
 
     def ask(path, **fields):
         if nginx:
-            connection, host = nginx.connect(alpn=way.tab.alpn), nginx.domain
+            connection = nginx.connect(alpn=way.tab.alpn)
+            tabs.append(way.tab(connection, nginx.domain, served.cookies(), path, fields))
         else:
-            connection = socket.create_connection(("127.0.0.1", served.server.port))
-            host = f"127.0.0.1:{served.server.port}"
-        tabs.append(way.tab(connection, host, served.cookies(), path, fields))
+            tabs.append(served.open_tab(path, fields))
         return tabs[-1]
 
     yield ask

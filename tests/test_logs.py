@@ -12,7 +12,7 @@ from claude_server.client import KEY
 from claude_server.script import UPSTREAM_MESSAGE, Answer, Status
 from environments import run, uv
 from http_reader import HttpReader
-from production import Log, served_with, until, variants
+from production import Log, change_line, served_with, until, variants
 
 STYLES = ["sync", "streaming", "async"]
 WORDS = ["An ", "answer ", "that ", "nobody ", "else ", "reads."]
@@ -132,11 +132,9 @@ def test_a_body_that_is_too_large_is_refused_whatever_it_calls_itself(served, lo
 
 
 def warn_of_something(project):
-    path = project / "chat/forms.py"
-    text = path.read_text(encoding="utf-8").replace('"""\n', '"""\nimport warnings\n', 1)
-    assert "    form = PromptForm(data)" in text
-    warned = "    warnings.warn('something will change')\n    form = PromptForm(data)"
-    path.write_text(text.replace("    form = PromptForm(data)", warned), encoding="utf-8")
+    line = "    form = PromptForm(data)\n"
+    warning = "    import warnings\n\n    warnings.warn('something will change')\n"
+    change_line(project / "chat/forms.py", line, warning + line)
 
 
 @pytest.mark.parametrize("answers", variants("sync", "async", nginx=False)[::2], ids=name_of)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,8 +11,8 @@ from bakery import name_of
 from claude_server.script import Answer
 from environments import find_python, run
 from postgres_server import OnPostgreSQL, postgresql
-from production import SETTINGS, by_turns, until, variants
-from tabs import Tab, next_event
+from production import SETTINGS, by_turns, change_line, until, variants
+from tabs import next_event
 
 STREAMS, POOL = 50, 2
 WORDS = ["one ", "two "]
@@ -87,13 +86,8 @@ def test_production_does_not_start_on_the_database_of_development(bake, environm
 def open_streams(served, number):
     """So many tabs with a stream each, all at their first word."""
 
-    def ask(count):
-        connection = socket.create_connection(("127.0.0.1", served.server.port))
-        fields = {"prompt": f"Question {count}", "request_id": str(uuid.uuid4())}
-        host = f"127.0.0.1:{served.server.port}"
-        return Tab(connection, host, served.cookies(), "/chat/stream/", fields)
-
-    return [ask(count) for count in range(number)]
+    questions = [{"prompt": f"Question {count}", "request_id": str(uuid.uuid4())} for count in range(number)]
+    return [served.open_tab("/chat/stream/", question) for question in questions]
 
 
 @served_by_turns("streaming", "async")
@@ -118,8 +112,8 @@ def test_streams_that_kept_their_connections_would_shut_the_next_reader_out(prod
     """The control of the test above: the same project without the line that gives connections back."""
 
     def keep_connections(project):
-        replace(project / "chat/once.py", "            connection.close()\n", "            pass\n")
-        replace(project / "config/settings.py", '"timeout": 10,', '"timeout": 1,')
+        change_line(project / "chat/once.py", "            connection.close()\n", "            pass\n")
+        change_line(project / "config/settings.py", '"timeout": 10,', '"timeout": 1,')
 
     lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)
     settings = {"WEB_WORKERS": "1", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
@@ -131,12 +125,6 @@ def test_streams_that_kept_their_connections_would_shut_the_next_reader_out(prod
         assert served.reader().get("/").status == 500
         for tab in tabs:
             tab.close()
-
-
-def replace(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @served_by_turns("streaming", "sync", "async")

@@ -2,10 +2,10 @@
 
 import itertools
 import signal
-import socket
 import sqlite3
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -13,7 +13,6 @@ from bakery import name_of
 from claude_server.script import Answer, Pings
 from environments import run
 from production import Log, until, variants
-from tabs import Tab
 
 CALLS = 1000
 """With the wrapper, and as many without it."""
@@ -27,18 +26,14 @@ def lane(claude):
 
 
 @pytest.fixture
-def serve(request, production, lane, tmp_path):
+def serve(production, lane, tmp_path):
     """serve(answers, **settings) serves a project for one test."""
-    started = []
+    with ExitStack() as servers:
 
-    def serve(answers, **settings):
-        serving = production.serve(answers, tmp_path, lane.base_url, **settings)
-        started.append(serving)
-        return serving.__enter__()
+        def serve(answers, **settings):
+            return servers.enter_context(production.serve(answers, tmp_path, lane.base_url, **settings))
 
-    yield serve
-    for serving in started:
-        serving.__exit__(None, None, None)
+        yield serve
 
 
 # --- Forks --------------------------------------------------------------------------------------------
@@ -216,9 +211,8 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     request_ids = {name: str(uuid.uuid4()) for name in ("in time", "too long")}
 
     def ask(prompt, path="/chat/stream/"):
-        connection = socket.create_connection(("127.0.0.1", served.server.port))
         fields = {"prompt": prompt} | ({"request_id": request_ids[prompt]} if prompt in request_ids else {})
-        return Tab(connection, f"127.0.0.1:{served.server.port}", served.cookies(), path, fields)
+        return served.open_tab(path, fields)
 
     in_time, too_long, pings = ask("in time"), ask("too long"), ask("pings")
     whole, no_word = ask("whole", "/chat/ask/"), ask("no word")

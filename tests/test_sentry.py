@@ -11,7 +11,7 @@ import pytest
 from bakery import name_of
 from claude_server.client import KEY
 from claude_server.script import UPSTREAM_MESSAGE, Answer, Status
-from production import by_turns, until
+from production import by_turns, change_line, until
 
 QUESTION = "A question that nobody else reads?"
 
@@ -47,11 +47,9 @@ def events_in(received):
 
 def break_the_page(project):
     """A mistake of the team's own, while it has the question at hand."""
-    path = project / "chat/forms.py"
-    text = path.read_text(encoding="utf-8")
-    broken = '    if "[broken]" in data["prompt"]:\n        raise ZeroDivisionError\n    form = PromptForm(data)'
-    assert "    form = PromptForm(data)" in text
-    path.write_text(text.replace("    form = PromptForm(data)", broken), encoding="utf-8")
+    line = "    form = PromptForm(data)\n"
+    broken = '    if "[broken]" in data["prompt"]:\n        raise ZeroDivisionError\n'
+    change_line(project / "chat/forms.py", line, broken + line)
 
 
 @pytest.mark.parametrize("answers", by_turns("streaming", "async", sentry=True), ids=name_of)

@@ -1,6 +1,5 @@
 """Claude says nothing, or nothing of use: the connection is kept alive, and nobody waits longer than the deadline."""
 
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -9,7 +8,6 @@ import pytest
 
 from claude_server.script import Answer, Pings, Reset, Silence, Status, Step
 from production import served_with
-from tabs import Tab
 
 STYLES = ["sync", "streaming", "async"]
 STREAMS = ["streaming", "async"]
@@ -87,8 +85,7 @@ def ask(served):
     tabs = []
 
     def ask(path, fields):
-        connection = socket.create_connection(("127.0.0.1", served.server.port))
-        tabs.append(Tab(connection, f"127.0.0.1:{served.server.port}", served.cookies(), path, fields))
+        tabs.append(served.open_tab(path, fields))
         return tabs[-1]
 
     yield ask
