@@ -39,6 +39,8 @@ def serve(production, lane, tmp_path):
 # --- Forks --------------------------------------------------------------------------------------------
 
 PRELOAD = """
+import time
+
 preload_app = True
 
 
@@ -54,6 +56,9 @@ def pre_fork(server, worker):
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(ask, [False, True] * 4))
+    # Joined, a thread still has OpenSSL tidy up after it: who forks meanwhile gives the child locks that stay locked.
+    while len(os.listdir("/proc/self/task")) > threading.active_count():
+        time.sleep(0.01)
 """
 
 

@@ -8,14 +8,17 @@ import pytest
 
 from claude_server.script import Answer, Pings, Reset, Silence, Status, Step
 from production import served_with
+from tabs import next_event
 
 STYLES = ["sync", "streaming", "async"]
 STREAMS = ["streaming", "async"]
 WORDS = ["The ", "sky ", "is ", "blue."]
 
-DEADLINE = 2.0
+DEADLINE = 4.0
 """Seconds; far less than the read timeout, so that what ends a silence is the deadline."""
-LATE = 1.5
+SLACK = 3.0
+"""Seconds that a busy machine may add."""
+LATE = 3.5
 """Seconds; a read that begins so late would last past the deadline, with a timeout as long as that."""
 SETTINGS = {
     "CLAUDE_DEADLINE": str(DEADLINE),
@@ -43,7 +46,7 @@ JSON = {
     "late headers, and silence": Wait("/chat/ask/", Silence(after=0, answer=Answer(delay=LATE))),
     "always overloaded": Wait("/chat/ask/", Status(529), 502),
     "always cut off": Wait("/chat/ask/", Reset(), 502),
-    "a wait that is longer than what is left": Wait("/chat/ask/", Status(429, retry_after=3), 429),
+    "a wait that is longer than what is left": Wait("/chat/ask/", Status(429, retry_after=DEADLINE + 1), 429),
 }
 STREAM = {
     "a stream that is silent before its headers": Wait("/chat/stream/", Silence()),
@@ -142,14 +145,14 @@ def waits(names, *view_styles):
 def test_nobody_waits_longer_for_an_answer(ended, name):
     outcome = ended(name)
     assert outcome.problem["status"] == WAITS[name].status
-    assert outcome.seconds < DEADLINE + 1
+    assert outcome.seconds < DEADLINE + SLACK
 
 
 @waits(STREAM, *STREAMS)
 def test_nobody_waits_longer_for_a_stream(ended, name):
     outcome = ended(name)
     assert outcome.problem["status"] == WAITS[name].status
-    assert outcome.seconds < DEADLINE + 1
+    assert outcome.seconds < DEADLINE + SLACK
 
 
 @waits(MANY, "async")
@@ -157,7 +160,7 @@ def test_nobody_waits_longer_for_many_answers(ended, name):
     """One is asked after the other here, and the deadline is that of all."""
     outcome = ended(name)
     assert [answer["status"] for answer in outcome.problem["answers"]] == [504, 504, 504]
-    assert outcome.seconds < DEADLINE + 1
+    assert outcome.seconds < DEADLINE + SLACK
     assert len(outcome.calls) == 1
 
 
@@ -174,7 +177,7 @@ def test_the_stream_from_claude_ends_with_the_wait(ended, name):
 def the_call_ends_at_the_deadline(outcome):
     (call,) = outcome.calls
     assert call.socket.closed_by == "client"
-    assert DEADLINE - 0.5 < call.socket.closed_at - call.arrived_at < DEADLINE + 1
+    assert DEADLINE - 0.5 < call.socket.closed_at - call.arrived_at < DEADLINE + SLACK
 
 
 @served_with("async")
@@ -183,7 +186,7 @@ def test_comments_flow_while_claude_is_silent(lane, ask, heard):
     lane.script(Answer(deltas=WORDS, gated=True))
     lane.release(heard)
     tab = ask("/chat/stream/", {"prompt": "Why?"})
-    assert [tab.read() for _ in range(heard)] == [{"delta": "The "}] * heard
+    assert [next_event(tab) for _ in range(heard)] == [{"delta": "The "}] * heard
     assert [tab.read() for _ in range(3)] == [": keepalive"] * 3
     assert lane.requests()[0].deltas == heard
     lane.release(len(WORDS))
@@ -201,10 +204,20 @@ def test_pings_of_claude_become_comments_now_and_then(lane, ask, heard):
     lane.script(Answer(deltas=WORDS, gated=True, pings=0.02))
     lane.release(heard)
     tab = ask("/chat/stream/", {"prompt": "Why?"})
-    assert [tab.read() for _ in range(heard)] == [{"delta": "The "}] * heard
+    assert [next_event(tab) for _ in range(heard)] == [{"delta": "The "}] * heard
     start = time.monotonic()
     assert [tab.read() for _ in range(3)] == [": keepalive"] * 3
     assert time.monotonic() - start > 2 * float(SETTINGS["CHAT_KEEPALIVE"])
     lane.release(len(WORDS))
     *_, last = iter(tab.read, None)
     assert last["done"] is True
+
+
+@served_with("sync", "streaming")
+def test_readers_who_do_not_hang_up_keep_nobody_waiting(served, ask):
+    """A thread waits for each of them for 2 seconds. gunicorn's own would wait for all, one after the other."""
+    tabs = [ask("/chat/ask/", {"prompt": f"question {number}"}) for number in range(8)]
+    assert [tab.json()["answer"] for tab in tabs] == [f"You asked: question {number}" for number in range(8)]
+    start = time.monotonic()
+    assert served.reader().post("/chat/ask/", {"prompt": "And now?"}).json["answer"] == "You asked: And now?"
+    assert time.monotonic() - start < 2 * len(tabs) / 2
