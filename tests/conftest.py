@@ -7,11 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 
+import preloaded
 from bakery import PAIRS, VARIANTS, Bakery
 from claude_server.client import ClaudeServer
 from environments import Environments, find_python
 from production import Production
 from serving import development_server
+
+
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are cores: many a test waits for a pause to pass, or for a browser."""
+    return os.cpu_count() + 1
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +53,7 @@ def environment(shared_folder):
 @pytest.fixture(scope="session")
 def production(shared_folder, bake, environment):
     """Prepares and serves projects as they run in production."""
-    return Production(shared_folder / "production", bake, environment)
+    return Production(shared_folder / "production", bake, environment, preloaded.start)
 
 
 @pytest.fixture(scope="session")

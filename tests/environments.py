@@ -147,6 +147,13 @@ def run(command, cwd, environment=None, **variables):
     return done.stdout
 
 
+def start(environment, command, cwd, variables, log):
+    """Start a command, and have it append what it says to a file."""
+    with open(log, "ab") as output:
+        words = [str(word) for word in command]
+        return subprocess.Popen(words, cwd=cwd, env=variables, stdout=output, stderr=subprocess.STDOUT)
+
+
 KEPT = {"HOME", "LANG", "LC_ALL", "TMPDIR", "CI", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from bakery import choices, name_of
 from claude_server.client import KEY
-from environments import find_python, run
+from environments import find_python, run, start
 from http_reader import HttpReader
 from serving import production_server
 from tabs import Tab
@@ -51,8 +51,6 @@ SETTINGS = {
     "ALLOWED_HOSTS": "127.0.0.1,example.com",
     "DATABASE_PATH": "db.sqlite3",
     "WEB_WORKERS": "1",
-    # Compiled once for all the servers of a run.
-    "PYTHONDONTWRITEBYTECODE": "",
 }
 
 
@@ -140,10 +138,11 @@ def wait_until_loaded(server):
 class Production:
     """Prepares a project once for all test processes that share a folder, and serves copies of it."""
 
-    def __init__(self, folder, bake, environment):
+    def __init__(self, folder, bake, environment, start=start):
         self.folder = folder
         self.bake = bake
         self.environment = environment
+        self.start = start
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def prepared(self, answers, python="oldest"):
@@ -162,7 +161,7 @@ class Production:
 
     def settings(self, **more):
         """The environment variables of a project in production."""
-        return SETTINGS | {"PYTHONPYCACHEPREFIX": str(self.folder / "compiled")} | more
+        return SETTINGS | more
 
     @contextmanager
     def serve(self, answers, folder, base_url, *, change=None, python="oldest", **settings):
@@ -175,7 +174,7 @@ class Production:
         if change:
             change(project)
         variables = self.settings(ANTHROPIC_BASE_URL=base_url, **settings)
-        with production_server(project, environment, answers["view_style"], **variables) as server:
+        with production_server(project, environment, answers["view_style"], self.start, **variables) as server:
             wait_until_loaded(server)
             sessions = json.loads((project / "sessions.json").read_text(encoding="utf-8"))
             yield Served(

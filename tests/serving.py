@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from environments import run, variables_for
+from environments import run, start, variables_for
 
 PATIENCE = 60
 """Seconds that a server may take to answer, on a machine busy with other tests."""
@@ -15,14 +15,12 @@ PATIENCE = 60
 class Server:
     """A process that listens on a port of this machine."""
 
-    def __init__(self, command, cwd, variables, port):
+    def __init__(self, command, cwd, variables, port, environment=None, start=start):
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self.log = Path(cwd) / "server.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [str(word) for word in command], cwd=cwd, env=variables, stdout=log, stderr=subprocess.STDOUT
-            )
+        self.log.unlink(missing_ok=True)
+        self.process = start(environment, command, cwd, variables, self.log)
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -87,12 +85,12 @@ def development_server(project, environment, view_style):
     return Server(command, project, variables_for(environment, **settings), port)
 
 
-def production_server(project, environment, view_style, **settings):
-    """Serve the project by its own production server and settings."""
+def production_server(project, environment, view_style, start=start, **settings):
+    """Serve the project by its own production server and settings. `start` is that of `environments`, or its like."""
     port = free_port()
     if view_style == "async":
         command = ["python", "-m", "config.uvicorn"]
     else:
         command = ["gunicorn", "-c", "config/gunicorn.py", "config.wsgi"]
     variables = variables_for(environment, PORT=str(port), **settings)
-    return Server(command, project, variables, port)
+    return Server(command, project, variables, port, environment, start)

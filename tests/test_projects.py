@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import preloaded
 from bakery import VARIANTS, name_of
 from environments import PYTHONS, declared_dependencies, find_python, run
 
@@ -88,7 +89,9 @@ def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
 
 @on_both_pythons
 def test_its_own_tests_pass(project, clean, record_property):
-    said = run(["python", "-m", "pytest", "-q", "-p", "no:cacheprovider"], project, clean)
+    # Of the packages that are loaded already, one brings a plugin of pytest.
+    loaded = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    said = preloaded.run(["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *loaded], project, clean)
     summary = said.strip().splitlines()[-1]
     passed = re.fullmatch(r"=*\s*(\d+) passed(?:, \d+ deselected)? in .*", summary)
     assert passed, f"not all passed, or some were skipped or warned of:\n{said}"
