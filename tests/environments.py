@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -129,29 +130,23 @@ def uv(arguments):
     return done.stdout
 
 
-def run(command, cwd, environment=None, **variables):
-    """Run a command as a developer of the project would, with its environment active. Gives what it printed.
-
-    A failure of the command is a failure of the test.
-    """
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=variables_for(environment, **variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}"
-    return done.stdout
-
-
 def start(environment, command, cwd, variables, log):
     """Start a command, and have it append what it says to a file."""
     with open(log, "ab") as output:
         words = [str(word) for word in command]
         return subprocess.Popen(words, cwd=cwd, env=variables, stdout=output, stderr=subprocess.STDOUT)
+
+
+def run(command, cwd, environment=None, start=start, **variables):
+    """Run a command as a developer of the project would, with its environment active. Gives what it printed.
+
+    A failure of the command is a failure of the test. `start` is the function above, or its like.
+    """
+    with tempfile.NamedTemporaryFile() as log:
+        code = start(environment, command, cwd, variables_for(environment, **variables), log.name).wait()
+        printed = Path(log.name).read_text(encoding="utf-8")
+    assert code == 0, f"{' '.join(map(str, command))} ended with {code}:\n{printed}"
+    return printed
 
 
 KEPT = {"HOME", "LANG", "LC_ALL", "TMPDIR", "CI", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}

@@ -155,7 +155,7 @@ class Production:
                 shutil.rmtree(shelf, ignore_errors=True)
                 project = shutil.copytree(baked, shelf / baked.name)
                 script = PREPARE % (READERS,)
-                run(["python", "manage.py", "shell", "-c", script], project, environment, **self.settings())
+                run(["python", "manage.py", "shell", "-c", script], project, environment, self.start, **self.settings())
                 (shelf / "ready").touch()
         return shelf / baked.name, environment
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import preloaded
 from bakery import name_of
 from claude_server.script import Answer
 from postgres_server import DURABLE, OnPostgreSQL, postgresql
@@ -38,7 +39,7 @@ def database():
 
 @pytest.fixture(scope="module")
 def on_postgresql(database, bake, environment, tmp_path_factory):
-    return OnPostgreSQL(database, tmp_path_factory.mktemp("disasters"), bake, environment)
+    return OnPostgreSQL(database, tmp_path_factory.mktemp("disasters"), bake, environment, preloaded.start)
 
 
 def question():

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import preloaded
 from bakery import name_of
 from claude_server.script import Answer
 from environments import find_python, run
@@ -32,12 +33,19 @@ def server():
 
 @pytest.fixture(scope="module")
 def production(server, bake, environment, tmp_path_factory):
-    return OnPostgreSQL(server, tmp_path_factory.mktemp("postgresql"), bake, environment)
+    return OnPostgreSQL(server, tmp_path_factory.mktemp("postgresql"), bake, environment, preloaded.start)
+
+
+def wait_for_connections(seconds):
+    """Has a project wait so long for a connection of its pool."""
+    return lambda project: change_line(project / "config/settings.py", '"timeout": 10,', f'"timeout": {seconds},')
 
 
 @pytest.fixture(scope="module")
 def in_production(production, shared_lane, tmp_path_factory):
     settings = {"WEB_WORKERS": "2", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
+    # With all those who ask at once, a busy machine may take longer than the 10 seconds of the project.
+    settings["change"] = wait_for_connections(60)
     with production.serving(tmp_path_factory.mktemp, shared_lane.base_url, **settings) as serve:
         yield serve
 
@@ -55,15 +63,14 @@ def test_its_own_tests_pass_on_postgresql(bake_copy, environment, server, answer
     project = bake_copy(**answers)
     clean = environment(project, find_python("oldest"))
     asked = ["python", "-c", "from tests.settings import DATABASES; print(DATABASES['default']['ENGINE'])"]
-    tests = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     database = name_of(answers).replace("+", "_") + "_tests"
     url = server.create(database)
     assert run(asked, project, clean).strip() == MEMORY
     assert run(asked, project, clean, DATABASE_URL=url).strip() == "django.db.backends.postgresql"
-    passed = re.search(r"(\d+) passed in", run(tests, project, clean, DATABASE_URL=url))[1]
+    passed = re.search(r"(\d+) passed in", preloaded.run_tests(project, clean, DATABASE_URL=url))[1]
     assert f'CREATE DATABASE "test_{database}"' in server.printed()
     if answers["view_style"] == "streaming":  # what makes a difference is the database, and not the style
-        assert re.search(r"(\d+) passed in", run(tests, project, clean))[1] == passed
+        assert re.search(r"(\d+) passed in", preloaded.run_tests(project, clean))[1] == passed
 
 
 @pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)
@@ -113,7 +120,7 @@ def test_streams_that_kept_their_connections_would_shut_the_next_reader_out(prod
 
     def keep_connections(project):
         change_line(project / "chat/once.py", "            connection.close()\n", "            pass\n")
-        change_line(project / "config/settings.py", '"timeout": 10,', '"timeout": 1,')
+        wait_for_connections(1)(project)
 
     lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)
     settings = {"WEB_WORKERS": "1", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}

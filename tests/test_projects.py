@@ -89,9 +89,7 @@ def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
 
 @on_both_pythons
 def test_its_own_tests_pass(project, clean, record_property):
-    # Of the packages that are loaded already, one brings a plugin of pytest.
-    loaded = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    said = preloaded.run(["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *loaded], project, clean)
+    said = preloaded.run_tests(project, clean)
     summary = said.strip().splitlines()[-1]
     passed = re.fullmatch(r"=*\s*(\d+) passed(?:, \d+ deselected)? in .*", summary)
     assert passed, f"not all passed, or some were skipped or warned of:\n{said}"
