@@ -130,7 +130,7 @@ def uv(arguments):
     return done.stdout
 
 
-def start(environment, command, cwd, variables, log):
+def start(command, cwd, variables, log):
     """Start a command, and have it append what it says to a file."""
     with open(log, "ab") as output:
         words = [str(word) for word in command]
@@ -143,7 +143,7 @@ def run(command, cwd, environment=None, start=start, **variables):
     A failure of the command is a failure of the test. `start` is the function above, or its like.
     """
     with tempfile.NamedTemporaryFile() as log:
-        code = start(environment, command, cwd, variables_for(environment, **variables), log.name).wait()
+        code = start(command, cwd, variables_for(environment, **variables), log.name).wait()
         printed = Path(log.name).read_text(encoding="utf-8")
     assert code == 0, f"{' '.join(map(str, command))} ended with {code}:\n{printed}"
     return printed

@@ -15,12 +15,12 @@ PATIENCE = 60
 class Server:
     """A process that listens on a port of this machine."""
 
-    def __init__(self, command, cwd, variables, port, environment=None, start=start):
+    def __init__(self, command, cwd, variables, port, start=start):
         self.url = f"http://127.0.0.1:{port}"
         self.port = port
         self.log = Path(cwd) / "server.log"
         self.log.unlink(missing_ok=True)
-        self.process = start(environment, command, cwd, variables, self.log)
+        self.process = start(command, cwd, variables, self.log)
         try:
             self._wait_until_it_answers()
         except BaseException:
@@ -93,4 +93,4 @@ def production_server(project, environment, view_style, start=start, **settings)
     else:
         command = ["gunicorn", "-c", "config/gunicorn.py", "config.wsgi"]
     variables = variables_for(environment, PORT=str(port), **settings)
-    return Server(command, project, variables, port, environment, start)
+    return Server(command, project, variables, port, start)

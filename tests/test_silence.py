@@ -215,9 +215,9 @@ def test_pings_of_claude_become_comments_now_and_then(lane, ask, heard):
 
 @served_with("sync", "streaming")
 def test_readers_who_do_not_hang_up_keep_nobody_waiting(served, ask):
-    """A thread waits for each of them for 2 seconds. gunicorn's own would wait for all, one after the other."""
+    """A thread waits for each of them for 2 seconds. gunicorn's own would wait for all, one after the other: for 16."""
     tabs = [ask("/chat/ask/", {"prompt": f"question {number}"}) for number in range(8)]
     assert [tab.json()["answer"] for tab in tabs] == [f"You asked: question {number}" for number in range(8)]
     start = time.monotonic()
     assert served.reader().post("/chat/ask/", {"prompt": "And now?"}).json["answer"] == "You asked: And now?"
-    assert time.monotonic() - start < 2 * len(tabs) / 2
+    assert time.monotonic() - start < len(tabs)

@@ -7,6 +7,7 @@ wants options of Python, is started afresh; so is every command that a benchmark
 import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import threading
@@ -50,12 +51,12 @@ class Interpreter:
     """The process that has loaded the packages of an environment. It ends with the one that started it."""
 
     def __init__(self, environment):
-        python = environment / "bin" / "python"
+        python = Path(environment, "bin", "python")
         self.origin = subprocess.Popen(
             [python, Path(__file__).parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.processes = {}
-        self.started = threading.Semaphore(0)
+        self.started = queue.SimpleQueue()
         self.starting = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -64,15 +65,14 @@ class Interpreter:
         request = {"command": list(map(str, command)), "cwd": str(cwd), "variables": variables, "log": str(log)}
         with self.starting:
             print(json.dumps(request), file=self.origin.stdin, flush=True)
-            self.started.acquire()
-            return self.latest
+            return self.started.get()
 
     def _listen(self):
         for line in self.origin.stdout:
             pid, code = json.loads(line)
             if code is None:
-                self.latest = self.processes[pid] = Process(pid)
-                self.started.release()
+                self.processes[pid] = Process(pid)
+                self.started.put(self.processes[pid])
             else:
                 process = self.processes.pop(pid)
                 process.returncode = code
@@ -85,9 +85,9 @@ def interpreter(environment):
     return Interpreter(environment)
 
 
-def start(environment, command, cwd, variables, log):
-    """As `environments.start`, for a command of Python's: "python …", or a script of the environment."""
-    return interpreter(environment).start(command, cwd, variables, log)
+def start(command, cwd, variables, log):
+    """As `environments.start`, for a command of Python's: "python …", or a script of the environment that is active."""
+    return interpreter(variables["VIRTUAL_ENV"]).start(command, cwd, variables, log)
 
 
 def run_tests(project, environment, **variables):
