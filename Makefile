@@ -74,7 +74,7 @@ diff: setup ## Show what answers change: A="nginx=yes" B="nginx=no"
 	@cd build/diff && git --no-pager diff --no-index --ignore-matching-lines='^SECRET_KEY=' a b || test $$? -eq 1
 
 .PHONY: bench
-bench: setup ## Measure a bake against an empty template: A="--peer PATH" for another one beside them
+bench: setup ## Measure a bake beside an empty template and a plain one: A="--peer PATH" for another one
 	$(BIN)/python benchmarks/bake.py $(A)
 
 .PHONY: streams
