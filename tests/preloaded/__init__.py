@@ -64,8 +64,13 @@ class Interpreter:
         """Run a command in a folder, with these environment variables. It appends what it says to a file."""
         request = {"command": list(map(str, command)), "cwd": str(cwd), "variables": variables, "log": str(log)}
         with self.starting:
-            print(json.dumps(request), file=self.origin.stdin, flush=True)
-            return self.started.get()
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps(request), file=self.origin.stdin, flush=True)
+            process = self.started.get()
+            if not process:
+                self.started.put(None)  # for the next one
+                raise RuntimeError(f"the process that forks for tests has ended with {self.origin.wait()}")
+            return process
 
     def _listen(self):
         for line in self.origin.stdout:
@@ -77,6 +82,7 @@ class Interpreter:
                 process = self.processes.pop(pid)
                 process.returncode = code
                 process.ended.set()
+        self.started.put(None)
 
 
 @cache
