@@ -41,6 +41,7 @@ class Row(NamedTuple):
 ROWS = {
     "misconfigured": Row(500, "Service misconfigured", "ERROR"),
     "rate_limited": Row(429, "Too many requests, please try again in a moment", "WARNING"),
+    "not_found": Row(502, "AI service unavailable", "ERROR"),
     "unavailable": Row(502, "AI service unavailable", "WARNING"),
     "timed_out": Row(504, "The answer took too long", "WARNING"),
     "restarting": Row(503, "The server is restarting, please ask again in a moment", "WARNING"),
@@ -120,10 +121,14 @@ def limited() -> list[Cause]:
 
 def refused_by_the_api() -> list[Cause]:
     return [
+        Cause("404", "not_found", Status(404), log="404 not_found_error: check ANTHROPIC_MODEL"),
+        Cause(
+            "404 of a proxy", "not_found", Status(404, body=PAGE), log="check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"
+        ),
         Cause("307", "unavailable", Status(307, headers={"location": "/elsewhere"}), log="307"),
         *(
             Cause(str(code), "unavailable", Status(code), log=str(code))
-            for code in (400, 404, 408, 409, 413, 418, 422, 500, 501, 503, 504, 529)
+            for code in (400, 408, 409, 413, 418, 422, 500, 501, 503, 504, 529)
         ),
         Cause("502 of a proxy", "unavailable", Status(502, body=PAGE), log="502"),
         Cause("503 without a type", "unavailable", Status(503, body="{}"), log="503"),
@@ -134,7 +139,7 @@ def refused_by_the_api() -> list[Cause]:
 def error_events() -> list[Cause]:
     """Errors of every type inside a stream with status 200: as its first event, and in the middle."""
     rows = {"authentication_error": "misconfigured", "permission_error": "misconfigured"}
-    rows |= {"billing_error": "misconfigured", "rate_limit_error": "rate_limited"}
+    rows |= {"billing_error": "misconfigured", "rate_limit_error": "rate_limited", "not_found_error": "not_found"}
     return [
         Cause(
             f"{kind} {'in the middle' if after else 'first'}",
@@ -251,7 +256,8 @@ class Retried(NamedTuple):
     step: Step
     json: int
     events: int | None = None
-    """Where that is another number: a stream is never tried again once its headers are there."""
+    """Where that is another number: a stream is never tried again once its headers are there, and an answer in one
+    piece that takes too long not at all, as Claude is at work on it."""
 
     def attempts(self, surface: str) -> int:
         return self.json if surface == "json" or self.events is None else self.events
@@ -270,7 +276,7 @@ ATTEMPTS = [
     Retried("429, after no such date", Status(429, retry_after="Wed, 99 Oct 2099 25:61:00 GMT"), 3),
     Retried("429, after soon ms and an hour", Status(429, retry_after=3600, headers={"retry-after-ms": "soon"}), 1),
     Retried("reset before headers", Reset(), 3),
-    Retried("silence before headers", Silence(), 3),
+    Retried("silence before headers", Silence(), 1, 3),
     Retried("reset in the middle", Reset(2, WORDS), 3, 1),
     Retried("overloaded_error first", ErrorEvent(), 3, 1),
     Retried("HTML, 200", Html(), 1),

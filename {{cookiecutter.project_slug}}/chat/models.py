@@ -10,7 +10,8 @@ from django.utils import timezone
 class Question(models.Model):
     """A question that was sent under an id of the reader's own making, and its outcome once it has one.
 
-    Kept for CHAT_REMEMBER seconds after it was asked. chat/once.py says what the id is good for.
+    Kept for CHAT_REMEMBER seconds after it was asked, and until somebody asks another. chat/once.py says what the id is
+    good for.
     """
 
     class State(models.TextChoices):

@@ -2,16 +2,25 @@
 
 A request may carry `request_id`, a UUID that the page makes for each question. While the first request with an id
 is being answered, another with the same id is refused with 409; once it has been answered, another gets the same
-answer again, and Claude is not asked. A question that failed, or whose reader left, may be asked again under its
-id; so may one whose worker died, when CLAUDE_DEADLINE has passed.
+answer again, and Claude is not asked.
+
+# % if cookiecutter.view_style == "sync"
+A question that failed may be asked again under its id; so may one whose worker died, when CLAUDE_DEADLINE has
+passed.
+# % elif cookiecutter.view_style == "streaming"
+A question that failed, or whose stream was left, may be asked again under its id; so may one whose worker died,
+when CLAUDE_DEADLINE has passed.
+# % else
+A question that failed, or whose reader left, may be asked again under its id; so may one whose worker died,
+when CLAUDE_DEADLINE has passed. Many questions that were sent together are one here: it has failed when each of
+them has.
+# % endif
 """
 
 # % if cookiecutter.view_style == "async"
 import asyncio
 # % endif
-# % if cookiecutter.view_style != "sync"
 import logging
-# % endif
 import uuid
 # % if cookiecutter.view_style == "async"
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -31,7 +40,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 # % endif
 from django.conf import settings
-from django.db import IntegrityError, connections, transaction
+from django.db import Error, IntegrityError, connections, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -39,10 +48,8 @@ from django.utils.crypto import salted_hmac
 from chat.models import Question
 from chat.responses import Refused
 
-# % if cookiecutter.view_style != "sync"
 logger = logging.getLogger("chat")
 
-# % endif
 Outcome = dict[str, Any]
 
 # How much longer than CLAUDE_DEADLINE a question may stay unanswered before its worker is taken for dead, in seconds.
@@ -56,9 +63,12 @@ def once(answer: Callable[[HttpRequest], Awaitable[Outcome]]) -> Callable[[HttpR
     @wraps(answer)
     async def wrapped(request: HttpRequest) -> Outcome:
         async with claimed(request) as question:
-            if question.outcome is None:
-                question.outcome = await answer(request)
-            return question.outcome
+            if question.outcome is not None:
+                return question.outcome
+            outcome = await answer(request)
+            if not all("error" in part for part in outcome.get("answers", [outcome])):
+                question.outcome = outcome
+            return outcome
 
     return wrapped
 
@@ -173,9 +183,14 @@ def claim_in_database(request: HttpRequest) -> Question:
     if request_id is None:
         return Question(user=request.user)
     now = timezone.now()
-    forgotten = Question.objects.filter(asked_at__lt=now - timedelta(seconds=settings.CHAT_REMEMBER))
-    forgotten.filter(user=request.user).delete()
+    Question.objects.filter(asked_at__lt=now - timedelta(seconds=settings.CHAT_REMEMBER)).delete()
+# % if cookiecutter.view_style == "async"
+    # What ask-many gives is no answer for the other endpoints, which share theirs.
+    asked = [str(request.resolver_match.url_name == "ask_many"), *request.POST.getlist("prompt")]
+    digest = salted_hmac("chat.question", "\0".join(asked), algorithm="sha256").hexdigest()
+# % else
     digest = salted_hmac("chat.question", "\0".join(request.POST.getlist("prompt")), algorithm="sha256").hexdigest()
+# % endif
     try:
         with transaction.atomic():
             return Question.objects.create(user=request.user, request_id=request_id, digest=digest, asked_at=now)
@@ -195,6 +210,7 @@ def take_over(question: Question, now: Any) -> None:
         # Of two that come this far, one changes the row.
         same = Question.objects.filter(pk=question.pk, state=question.state, asked_at=question.asked_at)
         if same.update(state=Question.State.ASKED, asked_at=now):
+            question.state, question.asked_at = Question.State.ASKED, now
             return
     raise Refused(409, "This question is being answered already: please wait for its answer.")
 
@@ -215,12 +231,20 @@ def replayed(outcome: Outcome | None) -> list[Outcome]:
 
 # % endif
 def settle(question: Question) -> None:
-    """Keeps how the question ended. Its reader may be slow to read that: no database connection is held meanwhile."""
+    """Keeps how the question ended, unless another request has taken it over meanwhile.
+
+    Its reader may be slow to read that: no database connection is held then. When the database fails, the reader still
+    gets the answer, which has been paid for.
+    """
     if question.pk is not None and question.state != Question.State.ANSWERED:
+        ours = Question.objects.filter(pk=question.pk, state=question.state, asked_at=question.asked_at)
         answered = question.outcome is not None
         question.state = Question.State.ANSWERED if answered else Question.State.FAILED
         try:
-            Question.objects.filter(pk=question.pk).update(state=question.state, outcome=question.outcome)
+            ours.update(state=question.state, outcome=question.outcome)
+        except Error as error:
+            # Its own words may quote the answer.
+            logger.error("How a question ended could not be kept: %s", type(error).__name__)
         finally:
             release_connections()
 

@@ -1,6 +1,7 @@
 """One line in the log for each call to Claude: what it took and how it ended, never what was said.
 
-`call_ended` tells the rest of the project the same, for counts, budgets or bills.
+`call_ended` tells the rest of the project the same, for counts, budgets or bills. What goes wrong there is logged, and
+takes nothing from an answer.
 """
 
 import logging
@@ -53,7 +54,7 @@ class Call:
             return self.told()
         self._outcome = outcome
         told = self.told()
-        call_ended.send(Call, **told)
+        call_ended.send_robust(Call, **told)
         return told
 
     @property

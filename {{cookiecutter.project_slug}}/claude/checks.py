@@ -5,6 +5,7 @@ https://docs.djangoproject.com/en/stable/topics/checks/
 
 import ast
 import importlib.util
+import math
 import re
 from pathlib import Path
 
@@ -14,8 +15,22 @@ from django.core.checks import CheckMessage, Error, Warning, register
 # The SDK refuses to wait for more than this in one piece, in tokens.
 # https://github.com/anthropics/anthropic-sdk-python#long-requests
 LONGEST_WITHOUT_STREAMING = 21_333
+# How many tokens of an answer come in a second, as cautiously as the SDK estimates it there.
+TOKENS_A_SECOND = 128_000 / 3600
+
+# % if cookiecutter.view_style == "async"
+MORE_THAN_ZERO = ("CLAUDE_MAX_TOKENS", "CLAUDE_TIMEOUT", "CLAUDE_DEADLINE", "CLAUDE_FAN_OUT", "CHAT_KEEPALIVE")
 
 
+# % elif cookiecutter.view_style == "streaming"
+MORE_THAN_ZERO = ("CLAUDE_MAX_TOKENS", "CLAUDE_TIMEOUT", "CLAUDE_DEADLINE", "CHAT_KEEPALIVE")
+
+
+# % else
+MORE_THAN_ZERO = ("CLAUDE_MAX_TOKENS", "CLAUDE_TIMEOUT", "CLAUDE_DEADLINE")
+
+
+# % endif
 @register
 def check_key(app_configs, **kwargs) -> list[CheckMessage]:
     key = settings.ANTHROPIC_API_KEY
@@ -65,7 +80,7 @@ def check_model(app_configs, **kwargs) -> list[CheckMessage]:
 @register
 def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
-    for name in ("CLAUDE_MAX_TOKENS", "CLAUDE_TIMEOUT", "CLAUDE_DEADLINE"):
+    for name in MORE_THAN_ZERO:
         if getattr(settings, name) <= 0:
             messages.append(Error(f"{name} must be more than 0.", hint=f"Set {name} to its default.", id="claude.E003"))
     if settings.CLAUDE_MAX_TOKENS > LONGEST_WITHOUT_STREAMING:
@@ -75,6 +90,16 @@ def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
                 f"{LONGEST_WITHOUT_STREAMING:,} tokens at most.",
                 hint="Lower it, or give `max_tokens` to the streamed calls that need more.",
                 id="claude.E004",
+            )
+        )
+    longest = math.ceil(settings.CLAUDE_MAX_TOKENS / TOKENS_A_SECOND)
+    if 0 < settings.CLAUDE_TIMEOUT < longest:
+        messages.append(
+            Warning(
+                f"An answer of CLAUDE_MAX_TOKENS may take {longest} seconds, and one that is not streamed is given up "
+                f"after a CLAUDE_TIMEOUT of {settings.CLAUDE_TIMEOUT:g}.",
+                hint=f"Set CLAUDE_TIMEOUT to {longest}, or lower CLAUDE_MAX_TOKENS: what is given up is paid for.",
+                id="claude.W003",
             )
         )
     return messages

@@ -25,6 +25,9 @@ from __future__ import annotations
 import asyncio
 # % endif
 import functools
+# % if cookiecutter.client_wrapper and cookiecutter.view_style == "async"
+import itertools
+# % endif
 import os
 # % if cookiecutter.client_wrapper
 # % if cookiecutter.view_style == "async"
@@ -186,8 +189,12 @@ class TextStream:
 
         reading = Reading(self._call)
         with failures.translated(self._call):
-            for event in Stream.raw_events(self._response):
-                yield reading.feed(event.event, event.data)
+            try:
+                for event in Stream.raw_events(self._response):
+                    yield reading.feed(event.event, event.data)
+            except Exception:
+                if not reading.is_whole:  # what goes wrong after the end takes nothing from the answer
+                    raise
             self.answer = reading.finish()
 
 
@@ -239,8 +246,12 @@ class AsyncTextStream:
 
         reading = Reading(self._call)
         with failures.translated(self._call):
-            async for event in AsyncStream.raw_events(self._response):
-                yield reading.feed(event.event, event.data)
+            try:
+                async for event in AsyncStream.raw_events(self._response):
+                    yield reading.feed(event.event, event.data)
+            except Exception:
+                if not reading.is_whole:  # what goes wrong after the end takes nothing from the answer
+                    raise
             self.answer = reading.finish()
 
 
@@ -249,21 +260,23 @@ async def aask_many(
 ) -> list[Answer | failures.Failure]:
     """An answer or a `Failure` for each prompt, in their order, all within CLAUDE_DEADLINE.
 
-    At most CLAUDE_FAN_OUT are asked at once.
+    At most CLAUDE_FAN_OUT are asked at once. Each gets an `idempotency_key` of its own, made of the one that is given.
     """
     from claude import deadline
 
+    details["history"] = list(details.get("history", ()))
+    key = details.pop("idempotency_key", None)
     room = asyncio.Semaphore(settings.CLAUDE_FAN_OUT)
 
-    async def one(prompt: str) -> Answer | failures.Failure:
+    async def one(number: int, prompt: str) -> Answer | failures.Failure:
         async with room:
             try:
-                return await aask(prompt, system_prompt, **details)
+                return await aask(prompt, system_prompt, **details, idempotency_key=key and f"{key}-{number}")
             except failures.Failure as failure:
                 return failure
 
     with deadline.shared():
-        return await asyncio.gather(*map(one, prompts))
+        return await asyncio.gather(*itertools.starmap(one, enumerate(prompts)))
 
 
 # % endif

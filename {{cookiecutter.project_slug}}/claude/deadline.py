@@ -1,5 +1,8 @@
 """No call holds a worker for longer than CLAUDE_DEADLINE, whoever makes it and however it goes wrong.
 
+Only the headers of a response have no such limit together, each read of them does: nothing but a broken API would
+send those bit by bit.
+
 The SDK's timeouts are for one socket operation each, so a stream that sends only pings lives for ever, and a
 `Retry-After` of an hour is slept through. These are middlewares for its clients, which run once for each attempt:
 https://github.com/anthropics/anthropic-sdk-python#middleware
@@ -96,13 +99,19 @@ def pause_after(request) -> float:
 
 @contextlib.contextmanager
 def curbed(request):
-    """Ends the call with the error of the network, where the pause before a retry would outlast the time."""
+    """Ends the call with the error of the network, where another try would not help.
+
+    The pause before it would outlast the time, or Claude had the question and was at work on an answer in one piece,
+    which is silent until it is whole: another would be paid for again, and take as long.
+    """
     try:
         yield
     except Exception as error:
-        if error.__cause__ is None or pause_after(request) < time_left():
+        cause = error.__cause__
+        at_work = isinstance(cause, httpx2.ReadTimeout) and not request.stream
+        if cause is None or (pause_after(request) < time_left() and not at_work):
             raise
-        raise error.__cause__ from None
+        raise cause from None
 
 
 def curb_retry(request, response: httpx2.Response) -> None:

@@ -31,6 +31,7 @@ class Row(NamedTuple):
 
 TABLE = {
     "misconfigured": Row(500, "Service misconfigured", logging.ERROR),
+    "not_found": Row(502, "AI service unavailable", logging.ERROR),
     "rate_limited": Row(429, "Too many requests, please try again in a moment", logging.WARNING),
     "unavailable": Row(502, "AI service unavailable", logging.WARNING),
     "timed_out": Row(504, "The answer took too long", logging.WARNING),
@@ -51,6 +52,7 @@ TYPE_OF_STATUS = {
     401: "authentication_error",
     402: "billing_error",
     403: "permission_error",
+    404: "not_found_error",
     429: "rate_limit_error",
 }
 
@@ -161,6 +163,9 @@ def reported(
     if (error_code or "").endswith(SPEND_LIMITS):
         hint = "check the spend limits, https://platform.claude.com/settings/limits"
         return Failure("misconfigured", f"{detail}: {hint}", request_id=request_id)
+    if error_type == "not_found_error":
+        # Every call fails from now on, as on the day that a model goes away.
+        return Failure("not_found", f"{detail}: check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL", request_id=request_id)
     if error_type == "rate_limit_error":
         return Failure("rate_limited", detail, request_id=request_id, retry_after=retry_after)
     return Failure("unavailable", detail, request_id=request_id)

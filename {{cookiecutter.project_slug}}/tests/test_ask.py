@@ -26,6 +26,12 @@ def test_the_system_prompt_is_marked_for_the_cache(reader, wire, settings):
     ]
 
 
+def test_an_empty_system_prompt_is_left_out(reader, wire, settings):
+    settings.CLAUDE_SYSTEM_PROMPT = ""
+    reader.post("/chat/ask/", {"prompt": "Hello"})
+    assert "system" not in wire[0]["body"]
+
+
 def test_the_model_and_the_longest_answer_come_from_the_settings_whatever_the_reader_sends(reader, wire):
     reader.post("/chat/ask/", {"prompt": "Hi", "model": "other", "max_tokens": 9, "system": "Obey", "role": "system"})
     assert wire[0]["body"]["model"] == "claude-test-model"

@@ -72,6 +72,21 @@ def test_a_call_that_is_left_says_so_with_what_was_counted(caplog):
     assert (line.outcome, line.input_tokens, line.stop_reason) == ("left", 7, None)
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_a_listener_that_fails_takes_nothing_from_an_answer(reader, caplog, path):
+    def fail(**told):
+        raise ZeroDivisionError
+
+    call_ended.connect(fail)
+    try:
+        reply = reader.post(path, {"prompt": "Why is the sky blue?"})
+    finally:
+        call_ended.disconnect(fail)
+    assert reply.status == 200
+    assert "error" not in reply.text
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_call_ends_once_and_every_listener_is_told():
     heard = []
 

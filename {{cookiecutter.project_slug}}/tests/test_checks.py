@@ -58,9 +58,12 @@ def test_the_list_of_deprecated_models_is_that_of_the_sdk():
 @pytest.mark.parametrize(
     ("name", "value", "ids"),
     [
-        ("CLAUDE_MAX_TOKENS", 21_333, []),
-        ("CLAUDE_MAX_TOKENS", 21_334, ["claude.E004"]),
+        ("CLAUDE_MAX_TOKENS", 2_133, []),
+        ("CLAUDE_MAX_TOKENS", 2_134, ["claude.W003"]),
+        ("CLAUDE_MAX_TOKENS", 21_333, ["claude.W003"]),
+        ("CLAUDE_MAX_TOKENS", 21_334, ["claude.E004", "claude.W003"]),
         ("CLAUDE_MAX_TOKENS", 0, ["claude.E003"]),
+        ("CLAUDE_TIMEOUT", 28, ["claude.W003"]),
         ("CLAUDE_TIMEOUT", -1, ["claude.E003"]),
         ("CLAUDE_DEADLINE", 0, ["claude.E003"]),
     ],

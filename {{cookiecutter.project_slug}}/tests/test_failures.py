@@ -13,6 +13,7 @@ pytestmark = pytest.mark.django_db
 
 MISCONFIGURED = (500, "Service misconfigured", logging.ERROR)
 LIMITED = (429, "Too many requests, please try again in a moment", logging.WARNING)
+NOT_FOUND = (502, "AI service unavailable", logging.ERROR)
 UNAVAILABLE = (502, "AI service unavailable", logging.WARNING)
 TOO_LONG = (504, "The answer took too long", logging.WARNING)
 
@@ -22,7 +23,7 @@ TABLE = {
     "permission_error": MISCONFIGURED,
     "rate_limit_error": LIMITED,
     "invalid_request_error": UNAVAILABLE,
-    "not_found_error": UNAVAILABLE,
+    "not_found_error": NOT_FOUND,
     "request_too_large": UNAVAILABLE,
     "api_error": UNAVAILABLE,
     "timeout_error": UNAVAILABLE,
@@ -78,6 +79,11 @@ def test_a_wrong_key_names_the_setting_in_the_log(reader, caplog):
     assert "check ANTHROPIC_API_KEY" in caplog.text
 
 
+def test_a_model_that_has_gone_away_names_the_setting_in_the_log(reader, caplog):
+    reader.post("/chat/ask/", {"prompt": "fail not_found_error"})
+    assert "check ANTHROPIC_MODEL" in caplog.text
+
+
 def test_what_nobody_expected_is_logged_with_its_traceback(reader, caplog, settings):
     settings.ANTHROPIC_MODEL = lazystr("a model that is no string")
     reply = reader.post("/chat/ask/", {"prompt": "my secret question"})
@@ -104,6 +110,20 @@ def test_an_overload_is_tried_again(reader, settings, wire):
     assert first == second
 
 
+def test_an_answer_in_one_piece_that_takes_too_long_is_not_asked_for_again(reader, settings, wire):
+    settings.CLAUDE_MAX_RETRIES = 1
+    assert reader.post("/chat/ask/", {"prompt": "fail once timeout"}).status == 504
+    assert len(wire) == 1
+
+
+# % if cookiecutter.view_style != "sync"
+def test_a_stream_that_does_not_begin_is_asked_for_again(reader, settings, wire):
+    settings.CLAUDE_MAX_RETRIES = 1
+    assert reader.post("/chat/stream/", {"prompt": "fail once timeout"}).status == 200
+    assert len(wire) == 2
+
+
+# % endif
 def test_a_longer_wait_than_the_cap_is_not_slept_through(reader, settings, wire):
     settings.CLAUDE_MAX_RETRIES = 1
     settings.CLAUDE_RETRY_AFTER_CAP = offline.RETRY_AFTER - 1

@@ -4,8 +4,11 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
+from django.urls import resolve
 from django.utils import timezone
 
+from chat import once
 from chat.models import Question
 
 # % if cookiecutter.view_style == "sync"
@@ -85,8 +88,37 @@ def test_without_an_id_each_request_is_a_new_question(reader, wire, path):
     assert not Question.objects.exists()
 
 
-def test_outcomes_are_forgotten_in_time(reader, click, path, settings):
+def test_outcomes_are_forgotten_in_time_whoever_asks_next(reader, visitor, click, path, settings, django_user_model):
     reader.post(path, click)
     Question.objects.update(asked_at=timezone.now() - timedelta(seconds=settings.CHAT_REMEMBER + 60))
-    reader.post(path, click | {"request_id": str(uuid.uuid4())})
-    assert Question.objects.count() == 1
+    visitor.sign_in(django_user_model.objects.create_user("another"))
+    visitor.post(path, click)
+    assert Question.objects.get().user.username == "another"
+
+
+def test_who_was_taken_for_dead_takes_nothing_from_who_took_over(rf, django_user_model, click, path, settings):
+    request = rf.post(path, click)
+    request.user = django_user_model.objects.create_user("reader")
+    request.resolver_match = resolve(path)
+    slow = once.claim(request)
+    settings.CLAUDE_DEADLINE = -once.GRACE
+    quick = once.claim(request)
+    quick.outcome = {"answer": "Rayleigh"}
+    once.settle(quick)
+    once.settle(slow)
+    question = Question.objects.get()
+    assert (question.state, question.outcome) == (State.ANSWERED, {"answer": "Rayleigh"})
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same(reader, click, path, caplog):
+    def failing(execute, sql, *args):
+        if sql.startswith('UPDATE "chat_question"'):
+            raise OperationalError("You asked why the sky is blue")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(failing):
+        reply = reader.post(path, click)
+    assert "Why is the sky blue?" in whole(reply)["answer"]
+    (line,) = [record for record in caplog.records if record.name == "chat"]
+    assert line.levelname == "ERROR"
+    assert "You asked" not in caplog.text
