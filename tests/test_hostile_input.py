@@ -130,6 +130,14 @@ def test_every_other_method_is_refused(served, lane, log, path):
     assert nothing_unexpected(log)
 
 
+@everywhere
+def test_a_handshake_for_a_websocket_is_a_request_like_any_other(served, log, path):
+    handshake = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "c3RyYW5nZXJzc3RyYW5nZQ=="}
+    reply = send(served, "GET", path, Connection="Upgrade", **handshake)
+    assert (status_of(reply), reply.headers["Allow"]) == (405, "POST")
+    assert nothing_unexpected(log)
+
+
 @served_with(*STYLES)
 def test_an_address_that_is_none_is_refused_in_json(served, log):
     for path in ["/chat/", "/chat/none/", "/chat/ask/more/", "/chat/%FF%00/", "/chat/%2e%2e/admin/"]:

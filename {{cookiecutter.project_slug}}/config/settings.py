@@ -293,6 +293,17 @@ LOGGING = {
 # What a package warns of is a line like the others.
 logging.captureWarnings(not DEBUG)
 
+# % if cookiecutter.sentry
+# --- Errors ---------------------------------------------------------------------------------------
+
+# Where errors are reported to; nowhere while it is empty. https://docs.sentry.io/concepts/key-terms/dsn-explainer/
+SENTRY_DSN = config("SENTRY_DSN", default="")
+if SENTRY_DSN:
+    from config.sentry import report_to
+
+    report_to(SENTRY_DSN)
+
+# % endif
 # --- Claude ---------------------------------------------------------------------------------------
 
 # https://platform.claude.com/settings/keys
@@ -319,13 +330,13 @@ CLAUDE_TIMEOUT = config("CLAUDE_TIMEOUT", default=60.0, cast=float)
 CLAUDE_MAX_RETRIES = config("CLAUDE_MAX_RETRIES", default=3, cast=int)
 # When the API asks for a longer wait than this before the next attempt, in seconds, the reader is told so.
 CLAUDE_RETRY_AFTER_CAP = config("CLAUDE_RETRY_AFTER_CAP", default=5.0, cast=float)
-# The longest that one call may take, all attempts and the whole stream together, in seconds.
-CLAUDE_DEADLINE = config("CLAUDE_DEADLINE", default=300.0, cast=float)
 # % if cookiecutter.view_style == "async"
 # How many calls one fan-out has under way at once.
 CLAUDE_FAN_OUT = config("CLAUDE_FAN_OUT", default=4, cast=int)
-
 # % endif
+# The longest that one call may take, all attempts and the whole stream together, in seconds.
+CLAUDE_DEADLINE = config("CLAUDE_DEADLINE", default=300.0, cast=float)
+
 # --- Chat -----------------------------------------------------------------------------------------
 
 # The longest question, in characters.
@@ -339,15 +350,4 @@ CHAT_MAX_PROMPTS = config("CHAT_MAX_PROMPTS", default=20, cast=int)
 # % if cookiecutter.view_style != "sync"
 # After this much silence of Claude, in seconds, the browser gets a comment, so that no proxy hangs up.
 CHAT_KEEPALIVE = config("CHAT_KEEPALIVE", default=15.0, cast=float)
-# % endif
-# % if cookiecutter.sentry
-
-# --- Errors ---------------------------------------------------------------------------------------
-
-# Where errors are reported to; nowhere while it is empty. https://docs.sentry.io/concepts/key-terms/dsn-explainer/
-SENTRY_DSN = config("SENTRY_DSN", default="")
-if SENTRY_DSN:
-    from config.sentry import report_to
-
-    report_to(SENTRY_DSN)
 # % endif
