@@ -145,7 +145,7 @@ class LimitedStream(httpx2.SyncByteStream):
             raise
         finally:
             if watched:
-                watched.clear()
+                watchdog.leave(watched)
 
     def _check(self) -> None:
         if time.monotonic() >= min(self._ends, stop_at):
@@ -211,7 +211,7 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def watch(self, connection: socket.socket, ends: float) -> list[socket.socket]:
-        """Shuts the connection down at `ends`, unless the list that this returns has been cleared by then."""
+        """Shuts the connection down at `ends`, unless `leave` has been told what this returns by then."""
         watched = [connection]
         with self._changed:
             heapq.heappush(self._watched, (ends, next(self._number), watched))
@@ -220,6 +220,11 @@ class Watchdog:
                 self._thread.start()
             self._changed.notify()
         return watched
+
+    def leave(self, watched: list[socket.socket]) -> None:
+        """From here on the connection may serve another call."""
+        with self._changed:
+            watched.clear()
 
     def hurry(self) -> None:
         with self._changed:
@@ -237,10 +242,10 @@ class Watchdog:
                     self._changed.wait(ends - time.monotonic())
                     continue
                 heapq.heappop(self._watched)
-            for connection in watched.copy():
-                # Closing it would wake nobody. The base class's method leaves the state of TLS alone.
-                with contextlib.suppress(OSError):
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
+                for connection in watched:
+                    # Closing it would wake nobody. The base class's method leaves the state of TLS alone.
+                    with contextlib.suppress(OSError):
+                        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 watchdog = Watchdog()

@@ -3,6 +3,7 @@
 https://docs.djangoproject.com/en/stable/topics/logging/
 """
 
+import json
 import logging
 import re
 from http import HTTPStatus
@@ -27,7 +28,8 @@ def redacted(text: str) -> str:
     for name in ("ANTHROPIC_API_KEY", "SECRET_KEY"):
         secret = getattr(settings, name).strip()
         if secret:
-            text = text.replace(secret, f"[{name}]")
+            # Within JSON, some characters look otherwise.
+            text = text.replace(secret, f"[{name}]").replace(json.dumps(secret)[1:-1], f"[{name}]")
     return KEY.sub("[a key]", text)
 
 
