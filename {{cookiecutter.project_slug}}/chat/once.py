@@ -41,6 +41,7 @@ from asgiref.sync import sync_to_async
 # % endif
 from django.conf import settings
 from django.db import Error, IntegrityError, connections, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -184,13 +185,12 @@ def claim_in_database(request: HttpRequest) -> Question:
         return Question(user=request.user)
     now = timezone.now()
     Question.objects.filter(asked_at__lt=now - timedelta(seconds=settings.CHAT_REMEMBER)).delete()
+    asked = request.POST.getlist("prompt")
 # % if cookiecutter.view_style == "async"
     # What ask-many gives is no answer for the other endpoints, which share theirs.
-    asked = [str(request.resolver_match.url_name == "ask_many"), *request.POST.getlist("prompt")]
-    digest = salted_hmac("chat.question", "\0".join(asked), algorithm="sha256").hexdigest()
-# % else
-    digest = salted_hmac("chat.question", "\0".join(request.POST.getlist("prompt")), algorithm="sha256").hexdigest()
+    asked = [str(request.resolver_match.url_name == "ask_many"), *asked]
 # % endif
+    digest = salted_hmac("chat.question", "\0".join(asked), algorithm="sha256").hexdigest()
     try:
         with transaction.atomic():
             return Question.objects.create(user=request.user, request_id=request_id, digest=digest, asked_at=now)
@@ -206,13 +206,15 @@ def claim_in_database(request: HttpRequest) -> Question:
 def take_over(question: Question, now: Any) -> None:
     """Makes an unanswered question ours, when nobody is answering it. Raises `Refused` otherwise."""
     dead = now - timedelta(seconds=settings.CLAUDE_DEADLINE + GRACE)
-    if question.state == Question.State.FAILED or question.asked_at < dead:
-        # Of two that come this far, one changes the row.
-        same = Question.objects.filter(pk=question.pk, state=question.state, asked_at=question.asked_at)
-        if same.update(state=Question.State.ASKED, asked_at=now):
-            question.state, question.asked_at = Question.State.ASKED, now
-            return
-    raise Refused(409, "This question is being answered already: please wait for its answer.")
+    free = question.state == Question.State.FAILED or question.asked_at < dead
+    if not (free and unchanged(question).update(state=Question.State.ASKED, asked_at=now)):
+        raise Refused(409, "This question is being answered already: please wait for its answer.")
+    question.state, question.asked_at = Question.State.ASKED, now
+
+
+def unchanged(question: Question) -> QuerySet[Question]:
+    """The row of a question, as long as no other request has changed it: of two that try to, one does."""
+    return Question.objects.filter(pk=question.pk, state=question.state, asked_at=question.asked_at)
 
 
 # % if cookiecutter.view_style != "sync"
@@ -237,7 +239,7 @@ def settle(question: Question) -> None:
     gets the answer, which has been paid for.
     """
     if question.pk is not None and question.state != Question.State.ANSWERED:
-        ours = Question.objects.filter(pk=question.pk, state=question.state, asked_at=question.asked_at)
+        ours = unchanged(question)
         answered = question.outcome is not None
         question.state = Question.State.ANSWERED if answered else Question.State.FAILED
         try:

@@ -18,19 +18,19 @@ LONGEST_WITHOUT_STREAMING = 21_333
 # How many tokens of an answer come in a second, as cautiously as the SDK estimates it there.
 TOKENS_A_SECOND = 128_000 / 3600
 
+MORE_THAN_ZERO = (
+    "CLAUDE_MAX_TOKENS",
+    "CLAUDE_TIMEOUT",
+    "CLAUDE_DEADLINE",
 # % if cookiecutter.view_style == "async"
-MORE_THAN_ZERO = ("CLAUDE_MAX_TOKENS", "CLAUDE_TIMEOUT", "CLAUDE_DEADLINE", "CLAUDE_FAN_OUT", "CHAT_KEEPALIVE")
-
-
-# % elif cookiecutter.view_style == "streaming"
-MORE_THAN_ZERO = ("CLAUDE_MAX_TOKENS", "CLAUDE_TIMEOUT", "CLAUDE_DEADLINE", "CHAT_KEEPALIVE")
-
-
-# % else
-MORE_THAN_ZERO = ("CLAUDE_MAX_TOKENS", "CLAUDE_TIMEOUT", "CLAUDE_DEADLINE")
-
-
+    "CLAUDE_FAN_OUT",
 # % endif
+# % if cookiecutter.view_style != "sync"
+    "CHAT_KEEPALIVE",
+# % endif
+)
+
+
 @register
 def check_key(app_configs, **kwargs) -> list[CheckMessage]:
     key = settings.ANTHROPIC_API_KEY

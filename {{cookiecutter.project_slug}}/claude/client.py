@@ -25,9 +25,6 @@ from __future__ import annotations
 import asyncio
 # % endif
 import functools
-# % if cookiecutter.client_wrapper and cookiecutter.view_style == "async"
-import itertools
-# % endif
 import os
 # % if cookiecutter.client_wrapper
 # % if cookiecutter.view_style == "async"
@@ -276,7 +273,7 @@ async def aask_many(
                 return failure
 
     with deadline.shared():
-        return await asyncio.gather(*itertools.starmap(one, enumerate(prompts)))
+        return await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(prompts)))
 
 
 # % endif

@@ -39,11 +39,12 @@ TABLE = {
     "unexpected": Row(500, "Something went wrong", logging.ERROR),
 }
 
-# The API's error types that somebody must act on, and what to look at.
-MISCONFIGURED = {
-    "authentication_error": "ANTHROPIC_API_KEY",
-    "permission_error": "what the workspace of ANTHROPIC_API_KEY may use, and ANTHROPIC_MODEL",
-    "billing_error": "the account's credit, https://platform.claude.com/settings/billing",
+# The API's error types that every call meets until somebody acts: the row of the table, and what to look at.
+TO_ACT_ON = {
+    "authentication_error": ("misconfigured", "ANTHROPIC_API_KEY"),
+    "permission_error": ("misconfigured", "what the workspace of ANTHROPIC_API_KEY may use, and ANTHROPIC_MODEL"),
+    "billing_error": ("misconfigured", "the account's credit, https://platform.claude.com/settings/billing"),
+    "not_found_error": ("not_found", "ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
 }
 # How the codes end of a rate limit that is the account's own ceiling on spending: waiting does not lift it.
 SPEND_LIMITS = ("spend_limit_reached", "ramp_limit_exceeded")
@@ -158,14 +159,12 @@ def reported(
     The type decides before the status does: an error inside a stream has the status 200.
     """
     detail = f"{status} {error_code or error_type}"
-    if error_type in MISCONFIGURED:
-        return Failure("misconfigured", f"{detail}: check {MISCONFIGURED[error_type]}", request_id=request_id)
+    if error_type in TO_ACT_ON:
+        kind, what = TO_ACT_ON[error_type]
+        return Failure(kind, f"{detail}: check {what}", request_id=request_id)
     if (error_code or "").endswith(SPEND_LIMITS):
         hint = "check the spend limits, https://platform.claude.com/settings/limits"
         return Failure("misconfigured", f"{detail}: {hint}", request_id=request_id)
-    if error_type == "not_found_error":
-        # Every call fails from now on, as on the day that a model goes away.
-        return Failure("not_found", f"{detail}: check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL", request_id=request_id)
     if error_type == "rate_limit_error":
         return Failure("rate_limited", detail, request_id=request_id, retry_after=retry_after)
     return Failure("unavailable", detail, request_id=request_id)
