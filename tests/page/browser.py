@@ -43,6 +43,7 @@ def sign_in(page):
     page.goto("/accounts/sign-in/")
     button(page, "Continue as demo user").click()
     expect(page.get_by_label("Your question")).to_be_visible()
+    page.wait_for_load_state()  # before its script is there, Enter is a line break
 
 
 def ask(page, question="Why is the sky blue?"):
