@@ -160,8 +160,8 @@ class Production:
         return shelf / baked.name, environment
 
     def settings(self, **more):
-        """The environment variables of a project in production."""
-        return SETTINGS | more
+        """The environment variables of a project in production; with None, one is left to the project's default."""
+        return {name: value for name, value in (SETTINGS | more).items() if value is not None}
 
     @contextmanager
     def serve(self, answers, folder, base_url, *, change=None, python="oldest", **settings):

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from bakery import name_of
+from bakery import choices, name_of
 from claude_server.script import Answer, Pings
-from environments import run
+from environments import PYTHONS, run
 from production import Log, until, variants
 
 CALLS = 1000
@@ -34,6 +34,18 @@ def serve(production, lane, tmp_path):
             return servers.enter_context(production.serve(answers, tmp_path, lane.base_url, **settings))
 
         yield serve
+
+
+# --- Starting ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("view_style", choices("view_style"))
+def test_a_server_starts_with_as_many_workers_as_it_has_by_default(serve, lane, view_style, python):
+    lane.script(Answer(deltas=WORDS))
+    served = serve({"view_style": view_style}, python=python, WEB_WORKERS=None)
+    reply = served.reader().post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+    assert (reply.status, reply.json["answer"]) == (200, "The sky is blue.")
 
 
 # --- Forks --------------------------------------------------------------------------------------------
