@@ -69,10 +69,9 @@ class Call(AnswerReader):
         self._seconds = self.seconds
         if failure is None:
             self.outcome = "answered" if self.is_whole else "left"
-            counts = (self.usage.all_input_tokens, self.usage.output_tokens)
             line = "Claude call %s: %d tokens in, %d out, %.1f s, request id %s"
-            values = (self.outcome, *counts, self.seconds, self.anthropic_request_id)
-            logger.info(line, *values, extra=self.log_fields())
+            counts = (self.usage.all_input_tokens, self.usage.output_tokens, self.seconds)
+            logger.info(line, self.outcome, *counts, self.anthropic_request_id, extra=self.log_fields())
         else:
             self.outcome, self.anthropic_request_id = failure.kind, failure.anthropic_request_id
             values = (failure.kind, failure.detail, failure.anthropic_request_id)

@@ -20,5 +20,5 @@ POSITIVE = (
 
 
 @register
-def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
+def check_numbers(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     return errors_of_positive(POSITIVE, "chat.E001")

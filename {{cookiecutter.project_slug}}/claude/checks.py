@@ -30,7 +30,7 @@ POSITIVE = (
 
 
 @register
-def check_key(app_configs, **kwargs) -> list[CheckMessage]:
+def check_key(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     key = settings.ANTHROPIC_API_KEY
     if not key.strip():
         if settings.DEBUG or settings.CLAUDE_OFFLINE:
@@ -62,7 +62,7 @@ def check_key(app_configs, **kwargs) -> list[CheckMessage]:
 
 
 @register
-def check_model(app_configs, **kwargs) -> list[CheckMessage]:
+def check_model(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     retires = deprecated_models().get(settings.ANTHROPIC_MODEL)
     if retires is None:
         return []
@@ -76,7 +76,7 @@ def check_model(app_configs, **kwargs) -> list[CheckMessage]:
 
 
 @register
-def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
+def check_numbers(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     messages = errors_of_positive(POSITIVE, "claude.E003")
     if settings.CLAUDE_MAX_TOKENS > LONGEST_WITHOUT_STREAMING:
         messages.append(

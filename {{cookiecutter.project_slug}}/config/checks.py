@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 
 
 @register
-def check_secret_key(app_configs, **kwargs) -> list[CheckMessage]:
+def check_secret_key(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     if settings.DEBUG or settings.SECRET_KEY != settings.INSECURE_SECRET_KEY:
         return []
     return [
@@ -22,7 +22,7 @@ def check_secret_key(app_configs, **kwargs) -> list[CheckMessage]:
 
 
 @register
-def check_database(app_configs, **kwargs) -> list[CheckMessage]:
+def check_database(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     if settings.DEBUG or settings.DATABASE_URL:
         return []
     return [

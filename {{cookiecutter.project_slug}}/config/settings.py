@@ -83,7 +83,7 @@ CONTENT_SECURITY_POLICY = {
 
 # Browser features that no page of this site needs.
 # https://github.com/adamchainz/django-permissions-policy
-PERMISSIONS_POLICY = {
+PERMISSIONS_POLICY: dict[str, list[str]] = {
     name: []
     for name in (
         "accelerometer",
@@ -216,7 +216,7 @@ DATABASES = {
 DATABASE_URL = config("DATABASE_URL", default="")
 if DATABASE_URL:
     # Test a connection before a request uses it: the server may have restarted.
-    DATABASES["default"] = dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
+    DATABASES["default"] = dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
     # Per process. A request holds a connection for some milliseconds, and a stream holds none: a few serve many.
     # https://docs.djangoproject.com/en/stable/ref/databases/#connection-pool
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
