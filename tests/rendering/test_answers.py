@@ -55,7 +55,7 @@ def as_given(text):
 def check(project, plain, project_name, description, author_name):
     """Every file of a project is well-formed, and those that say these three texts say them as typed.
 
-    `plain` is the same project with other texts. Code that differs is tidy; tests/test_variants.py sees to the rest.
+    `plain` is the same project with other texts. Code that differs is tidy; test_variants.py sees to the rest.
     """
     for path in project.rglob("*"):
         if path.suffix in PARSERS:

@@ -12,7 +12,7 @@ from pathlib import Path
 from bakery import name_of
 from environments import skip_or_fail
 from production import Production
-from serving import PATIENCE, free_port
+from project_server import PATIENCE, free_port
 from workers import descendants
 
 USER = "tests"

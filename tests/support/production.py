@@ -15,7 +15,7 @@ from bakery import choices, name_of
 from claude_server.client import KEY
 from environments import find_python, run, start
 from http_reader import HttpReader
-from serving import production_server
+from project_server import production_server
 from tabs import Tab
 
 READERS = ["reader", "another"]

@@ -19,7 +19,7 @@ from uv import find_uv_bin
 from bakery import OPTIONS, TEMPLATE, choices
 from documents import commands_in, text_of
 from environments import kept_by, run, variables_for
-from serving import PATIENCE, free_port
+from project_server import PATIENCE, free_port
 
 
 def typed(command, cwd, home, **variables):

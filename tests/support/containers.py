@@ -12,7 +12,7 @@ from uv import find_uv_bin
 from bakery import name_of
 from environments import find_python, run, skip_or_fail, variables_for
 from image_build import Build, Image
-from serving import Server, free_port
+from project_server import Server, free_port
 
 PLANTED = "planted-where-no-image-may-look"
 STRANGERS = [
