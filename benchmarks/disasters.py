@@ -30,7 +30,7 @@ from workers import workers
 
 STYLES = ["async", "streaming"]
 DEADLINE = 5  # seconds of CLAUDE_DEADLINE, so that the questions of a dead worker are free again soon
-GRACE = 5  # seconds that chat/once.py adds to it
+GRACE = 5  # seconds that chat/idempotency.py adds to it
 SETTINGS = {"WEB_WORKERS": "2", "CLAUDE_DEADLINE": str(DEADLINE), "CLAUDE_MAX_RETRIES": "0"}
 SETTINGS |= {"DATABASE_POOL": "4"}
 ANSWER = Answer(pause=0.1)
@@ -143,7 +143,7 @@ class Run:
         path = traffic.ASK if number % 2 else traffic.STREAM
         while not self.stopped.is_set():
             name = uuid.uuid4()
-            fields = {"prompt": f"What is the number of {name}, and why not another one?", "request_id": str(name)}
+            fields = {"prompt": f"What is the number of {name}, and why not another one?", "idempotency_key": str(name)}
             asked = time.monotonic()
             heard = traffic.ask(self.site, self.served.cookies(), path, fields)
             self.questions.append(Question(path, fields, heard, asked))

@@ -134,7 +134,7 @@ class Soak:
         fault = chance.choice(MEANT_FOR[path]) if chance.random() < FAULTY else None
         leave = 3 if path == traffic.STREAM and chance.random() < LEAVING else None
         prompt = f"{f'fault:{fault} ' if fault else ''}What is the number of {name}, and why is it not another one?"
-        fields = {"prompt": prompt, "request_id": str(name)}
+        fields = {"prompt": prompt, "idempotency_key": str(name)}
         heard = traffic.ask(self.site, self.served.cookies(), path, fields, leave)
         self.outcomes[f"{'fault: ' if fault else ''}{heard.outcome}"] += 1
         expected = f"You asked: {prompt}"
@@ -156,7 +156,7 @@ class Soak:
     def page(self):
         status, text = traffic.get(self.site, self.served.cookies(), "/")
         self.outcomes[f"page {status}"] += 1
-        if status != 200 or 'name="request_id"' not in text:
+        if status != 200 or 'name="idempotency_key"' not in text:
             self.lose("page", f"status {status}")
 
     def sign_in(self):

@@ -43,7 +43,7 @@ def on_postgresql(database, bake, environment, tmp_path_factory):
 
 
 def question():
-    return {"prompt": "Why is the sky blue?", "request_id": str(uuid.uuid4())}
+    return {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
 
 
 def events_of(tab):
@@ -82,8 +82,8 @@ def test_a_killed_worker_cuts_its_streams_and_loses_no_answer(production, lane, 
 def put_back(served, fields):
     """The clock of one question, by longer than CLAUDE_DEADLINE and the grace."""
     with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
-        change = "UPDATE chat_question SET asked_at = datetime(asked_at, '-1 hour') WHERE request_id = ?"
-        assert database.execute(change, [fields["request_id"].replace("-", "")]).rowcount == 1
+        change = "UPDATE chat_question SET asked_at = datetime(asked_at, '-1 hour') WHERE idempotency_key = ?"
+        assert database.execute(change, [fields["idempotency_key"].replace("-", "")]).rowcount == 1
     database.close()
 
 

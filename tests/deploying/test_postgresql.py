@@ -93,7 +93,7 @@ def test_production_does_not_start_on_the_database_of_development(bake, environm
 def open_streams(served, number):
     """So many tabs with a stream each, all at their first word."""
 
-    questions = [{"prompt": f"Question {count}", "request_id": str(uuid.uuid4())} for count in range(number)]
+    questions = [{"prompt": f"Question {count}", "idempotency_key": str(uuid.uuid4())} for count in range(number)]
     return [served.open_tab("/chat/stream/", question) for question in questions]
 
 
@@ -119,7 +119,7 @@ def test_streams_that_kept_their_connections_would_shut_the_next_reader_out(prod
     """The control of the test above: the same project without the line that gives connections back."""
 
     def keep_connections(project):
-        change_line(project / "chat/once.py", "            connection.close()\n", "            pass\n")
+        change_line(project / "claude/calls.py", "            connection.close()\n", "            pass\n")
         wait_for_connections(1)(project)
 
     lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)
@@ -137,7 +137,7 @@ def test_streams_that_kept_their_connections_would_shut_the_next_reader_out(prod
 @served_by_turns("streaming", "sync", "async")
 def test_of_many_clicks_with_one_id_one_is_paid_for(served, lane):
     """In two processes, at the same moment."""
-    click = {"prompt": "Why is the sky blue?", "request_id": str(uuid.uuid4())}
+    click = {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
     lane.script(Answer(deltas=WORDS, held=True))
     readers = [served.reader() for _ in range(12)]
     with ThreadPoolExecutor(len(readers)) as pool:

@@ -29,7 +29,7 @@ def reader(served):
 
 @pytest.fixture
 def click():
-    return {"prompt": "Why is the sky blue?", "request_id": str(uuid.uuid4())}
+    return {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_while_the_first_is_being_answered_the_second_is_refused(reader, lane, c
 def test_as_soon_as_the_answer_has_been_read_the_second_gets_it_too(reader, lane, click, path):
     """Ten times: it is kept before its last word is sent, and not a moment later."""
     for number in range(1, 11):
-        click["request_id"] = str(uuid.uuid4())
+        click["idempotency_key"] = str(uuid.uuid4())
         first = whole(reader.post(path, click))
         assert first["answer"] == "You asked: Why is the sky blue?"
         for again in [path, ASK]:
@@ -174,7 +174,7 @@ def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, 
     lane.script(otherwise=Answer(deltas=WORDS, pause=0.01))
     log = Log(served.server)
     for number in range(1, 4):
-        click["request_id"] = str(uuid.uuid4())
+        click["idempotency_key"] = str(uuid.uuid4())
         together = threading.Barrier(20)
 
         def ask(_, together=together):
@@ -192,8 +192,8 @@ def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, 
 
 @served_with(*STYLES)
 def test_without_a_script_too_a_form_that_is_sent_twice_is_asked_once(reader, lane):
-    (request_id,) = re.findall('name="request_id" value="([^"]+)"', reader.get("/").text)
-    question = {"prompt": "Why is the sky blue?", "request_id": request_id}
+    (key,) = re.findall('name="idempotency_key" value="([^"]+)"', reader.get("/").text)
+    question = {"prompt": "Why is the sky blue?", "idempotency_key": key}
     first, second = (whole(reader.post("/", question)) for _ in range(2))
     assert first == second == {"answer": "You asked: Why is the sky blue?"}
     assert len(lane.requests()) == 1
@@ -208,7 +208,7 @@ def test_without_a_script_the_second_click_is_told_to_wait_and_then_gets_the_ans
     page = second.text
     assert second.status == 409
     assert BEING_ANSWERED in page
-    assert click["request_id"] in page
+    assert click["idempotency_key"] in page
     lane.release(len(WORDS))
     assert "The sky is blue." in first.response.read().decode()
     assert whole(reader.post("/", click)) == {"answer": "The sky is blue."}

@@ -227,7 +227,7 @@ def test_a_session_that_ends_in_the_middle_does_not_end_the_stream(served, lane,
 
 # --- What nobody thought of ---------------------------------------------------------------------------
 
-FIELDS = some.sampled_from(["prompt", "request_id", "csrfmiddlewaretoken", "model", "system", "", "é", "_charset_"])
+FIELDS = some.sampled_from(["prompt", "idempotency_key", "csrfmiddlewaretoken", "model", "system", "", "é", "_charset_"])
 VALUES = some.one_of(some.text(max_size=60), some.binary(max_size=60), some.uuids().map(str), some.integers().map(str))
 FORMS = some.lists(some.tuples(FIELDS, VALUES), max_size=6)
 HEADER = some.text(string.ascii_letters + string.digits + " ;=,/*\"'\\%-_.:", max_size=60)

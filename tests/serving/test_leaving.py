@@ -11,7 +11,7 @@ from production import Log, served_with, until
 from tabs import SharedTab, Tab
 
 WORDS = [f"word{number} " for number in range(9)]
-LEFT = "The reader left before the answer ended: the call to Claude is closed."
+LEFT = "The user left before the answer ended: the call to Claude is closed."
 
 
 class Way(NamedTuple):

@@ -103,7 +103,7 @@ def test_no_line_holds_a_question_an_answer_a_key_or_a_session(served, lane, log
     lane.rule("nobody else", Answer(deltas=WORDS))
     reader = served.reader()
     for path in ("/chat/ask/?about=" + QUESTION.replace(" ", "+"), "/"):
-        reader.post(path, {"prompt": QUESTION, "request_id": str(uuid.uuid4())})
+        reader.post(path, {"prompt": QUESTION, "idempotency_key": str(uuid.uuid4())})
         reader.post(path, {"prompt": f"{QUESTION} fails"})
     reader.get("/nowhere/?about=secret")
     HttpReader(served.url).post("/accounts/sign-in/", {"username": "reader", "password": "not-my-password"})

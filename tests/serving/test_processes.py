@@ -225,10 +225,10 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     lane.rule("too long", Answer(deltas=WORDS, gated=True))
     lane.rule("pings", Pings(0.1, after=1, answer=Answer(deltas=WORDS)))
     lane.rule("no word", Answer(deltas=WORDS, gated=True))
-    request_ids = {name: str(uuid.uuid4()) for name in ("in time", "too long")}
+    keys = {name: str(uuid.uuid4()) for name in ("in time", "too long")}
 
     def ask(prompt, path="/chat/stream/"):
-        fields = {"prompt": prompt} | ({"request_id": request_ids[prompt]} if prompt in request_ids else {})
+        fields = {"prompt": prompt} | ({"idempotency_key": keys[prompt]} if prompt in keys else {})
         return served.open_tab(path, fields)
 
     in_time, too_long, pings = ask("in time"), ask("too long"), ask("pings")
@@ -254,9 +254,9 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     assert len(log.lines("Claude call failed: restarting")) == 3
     assert not log.lines("Traceback")
     with sqlite3.connect(served.project / "db.sqlite3") as database:
-        kept = dict(database.execute("SELECT request_id, state FROM chat_question"))
+        kept = dict(database.execute("SELECT idempotency_key, state FROM chat_question"))
     database.close()
-    assert {name: kept[key.replace("-", "")] for name, key in request_ids.items()} == {
+    assert {name: kept[key.replace("-", "")] for name, key in keys.items()} == {
         "in time": "answered",
         "too long": "failed",
     }
