@@ -131,6 +131,18 @@ def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard)
     assert nothing_went_wrong(log)
 
 
+@served_with("streaming")
+@leaving
+def test_a_thread_notices_it_at_the_next_ping_of_claude(served, lane, ask, way, nginx):
+    lane.script(Answer(deltas=WORDS, gated=True, pings=0.02))
+    tab = ask("/chat/stream/", prompt="Why?")
+    lane.wait(arrived=1, timeout=60)
+    has_left(tab, way, nginx)
+    (call,) = lane.wait(left=1)
+    assert (call.outcome, call.deltas) == ("client left", 0)
+    assert next_question_is_answered(served)
+
+
 @served_with("async")
 @pytest.mark.parametrize("path", ["/chat/ask/", "/chat/ask-many/", "/"])
 @leaving

@@ -195,9 +195,7 @@ def test_comments_flow_while_claude_is_silent(lane, ask, heard):
     assert rest[-1]["done"] is True
 
 
-@pytest.mark.parametrize(
-    "served", [{"view_style": "streaming", "client_wrapper": True}], indirect=True, ids=["streaming"]
-)
+@served_with("streaming")
 @pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
 def test_pings_of_claude_become_comments_now_and_then(lane, ask, heard):
     """A thread that waits for Claude can write when Claude does: a ping is enough."""
