@@ -61,7 +61,7 @@ class Call(AnswerReader):
                 self._unexpected = error
         else:
             return None
-        failure.anthropic_request_id = failure.anthropic_request_id or self.anthropic_request_id
+        failure.anthropic_request_id = self.anthropic_request_id
         return failure
 
     def end(self, failure: Failure | None = None) -> None:
@@ -74,8 +74,8 @@ class Call(AnswerReader):
             values = (self.outcome, *counts, self.seconds, self.anthropic_request_id)
             logger.info(line, *values, extra=self.log_fields())
         else:
-            self.outcome, self.anthropic_request_id = failure.kind, failure.anthropic_request_id
-            values = (failure.kind, failure.detail, failure.anthropic_request_id)
+            self.outcome = failure.kind
+            values = (failure.kind, failure.detail, self.anthropic_request_id)
             line = "Claude call failed: %s, %s, request id %s"
             logger.log(failure.level, line, *values, exc_info=self._unexpected, extra=self.log_fields())
             self._unexpected = None
