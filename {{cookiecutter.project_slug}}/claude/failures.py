@@ -34,11 +34,12 @@ TABLE = {
     "unexpected": Row(500, "Something went wrong", logging.ERROR),
 }
 
-# The API's error types that every call meets until somebody acts: the row of the table, and what to check.
+# Errors that every call meets until somebody acts: the row of the table, and what to check.
 TO_ACT_ON = {
     "authentication_error": ("misconfigured", "ANTHROPIC_API_KEY"),
     "permission_error": ("misconfigured", "what the workspace of ANTHROPIC_API_KEY may use, and ANTHROPIC_MODEL"),
     "billing_error": ("misconfigured", "the account's credit, https://platform.claude.com/settings/billing"),
+    "spend_limit": ("misconfigured", "the spend limits, https://platform.claude.com/settings/limits"),
     "not_found_error": ("not_found", "ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
 }
 # The codes of a rate limit that is the account's own ceiling on spending end like this: waiting does not lift it.
@@ -122,11 +123,11 @@ def reported(
     The type decides before the status does: an error inside a stream has the status 200.
     """
     detail = f"{status} {error_code or error_type}"
+    if (error_code or "").endswith(SPEND_LIMITS):
+        error_type = "spend_limit"
     if error_type in TO_ACT_ON:
         kind, what = TO_ACT_ON[error_type]
         return Failure(kind, f"{detail}: check {what}")
-    if (error_code or "").endswith(SPEND_LIMITS):
-        return Failure("misconfigured", f"{detail}: check the spend limits, https://platform.claude.com/settings/limits")
     if error_type == "rate_limit_error":
         return Failure("rate_limited", detail, retry_after=retry_after)
     return Failure("unavailable", detail)
