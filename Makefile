@@ -79,23 +79,23 @@ bench: setup ## Measure a bake beside an empty template and a plain one: A="--pe
 
 .PHONY: streams
 streams: setup ## Measure open streams beside a control, 25 minutes: A="--streams 1,10 --seconds 3 --no-nginx" for less
-	@PYTHONPATH=tests $(BIN)/python benchmarks/streams.py $(A)
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/streams.py $(A)
 
 .PHONY: soak
 soak: setup ## Half an hour of mixed traffic, in which nothing may grow or get lost: A="--minutes 8 --warm-up 2"
-	@PYTHONPATH=tests $(BIN)/python benchmarks/soak.py $(A)
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/soak.py $(A)
 
 .PHONY: disasters
 disasters: setup ## Kill a worker and PostgreSQL under load, and look for lost answers: A="--view-style async"
-	@PYTHONPATH=tests $(BIN)/python benchmarks/disasters.py $(A)
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/disasters.py $(A)
 
 .PHONY: faults
 faults: setup ## Have every failure happen to every variant, and print what the reader read
-	@PYTHONPATH=tests $(BIN)/python -m faults build/faults
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults build/faults
 
 .PHONY: mutants
 mutants: setup ## Break claude/failures.py in every small way, and count who notices
-	@PYTHONPATH=tests $(BIN)/python -m faults.mutate build/faults
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults.mutate build/faults
 
 .PHONY: clean
 clean: ## Remove the environment and all that was built

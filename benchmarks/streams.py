@@ -23,7 +23,7 @@ from pathlib import Path
 
 import rig
 from environments import variables_for
-from serving import Server, free_port
+from project_server import Server, free_port
 from tabs import headers_for
 
 HERE = Path(__file__).resolve().parent

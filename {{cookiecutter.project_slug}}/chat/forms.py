@@ -1,10 +1,10 @@
-"""What a reader may send: a question, neither empty nor too long."""
+"""What a user may send: a question, neither empty nor too long."""
 
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
 
-from chat.responses import Refused
+from claude.failures import Refused
 
 
 class PromptField(forms.CharField):

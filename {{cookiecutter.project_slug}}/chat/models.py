@@ -8,10 +8,9 @@ from django.utils import timezone
 
 
 class Question(models.Model):
-    """A question that was sent under an id of the reader's own making, and its outcome once it has one.
+    """A question that came with an idempotency key, and its answer once it has one.
 
-    Kept for CHAT_REMEMBER seconds after it was asked, and until somebody asks another. chat/once.py says what the id is
-    good for.
+    Kept for CHAT_REMEMBER seconds after it was asked. chat/idempotency.py says what the key is good for.
     """
 
     class State(models.TextChoices):
@@ -20,16 +19,16 @@ class Question(models.Model):
         FAILED = "failed"
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="questions")
-    request_id = models.UUIDField(default=uuid.uuid4)
+    idempotency_key = models.UUIDField(default=uuid.uuid4)
     digest = models.CharField(max_length=64)
     state = models.CharField(max_length=8, choices=State, default=State.ASKED)
     asked_at = models.DateTimeField(default=timezone.now, db_index=True)
-    outcome = models.JSONField(null=True)
+    answer = models.JSONField(null=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "request_id"], name="one_question_per_request_id"),
+            models.UniqueConstraint(fields=["user", "idempotency_key"], name="one_question_per_idempotency_key"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.request_id}, {self.state}"
+        return f"{self.idempotency_key}, {self.state}"

@@ -1,4 +1,4 @@
-"""What `manage.py check` says about Claude before a reader finds out, without loading the SDK.
+"""What `manage.py check` says about the settings of Claude, without loading the SDK.
 
 https://docs.djangoproject.com/en/stable/topics/checks/
 """
@@ -7,6 +7,7 @@ import ast
 import importlib.util
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
@@ -18,15 +19,12 @@ LONGEST_WITHOUT_STREAMING = 21_333
 # How many tokens of an answer come in a second, as cautiously as the SDK estimates it there.
 TOKENS_A_SECOND = 128_000 / 3600
 
-MORE_THAN_ZERO = (
+POSITIVE = (
     "CLAUDE_MAX_TOKENS",
     "CLAUDE_TIMEOUT",
     "CLAUDE_DEADLINE",
 # % if cookiecutter.view_style == "async"
     "CLAUDE_FAN_OUT",
-# % endif
-# % if cookiecutter.view_style != "sync"
-    "CHAT_KEEPALIVE",
 # % endif
 )
 
@@ -79,10 +77,7 @@ def check_model(app_configs, **kwargs) -> list[CheckMessage]:
 
 @register
 def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
-    messages: list[CheckMessage] = []
-    for name in MORE_THAN_ZERO:
-        if getattr(settings, name) <= 0:
-            messages.append(Error(f"{name} must be more than 0.", hint=f"Set {name} to its default.", id="claude.E003"))
+    messages = errors_of_positive(POSITIVE, "claude.E003")
     if settings.CLAUDE_MAX_TOKENS > LONGEST_WITHOUT_STREAMING:
         messages.append(
             Error(
@@ -105,34 +100,15 @@ def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
     return messages
 
 
-@register
-def check_secret_key(app_configs, **kwargs) -> list[CheckMessage]:
-    if settings.DEBUG or settings.SECRET_KEY != settings.INSECURE_SECRET_KEY:
-        return []
+def errors_of_positive(names: Iterable[str], check_id: str) -> list[CheckMessage]:
+    """An error for each of these settings that is 0 or less."""
     return [
-        Error(
-            "SECRET_KEY is not set: everybody knows the default, and could sign in as anybody.",
-            hint="Set SECRET_KEY to the output of: python -c 'import secrets; print(secrets.token_urlsafe(50))'",
-            id="claude.E005",
-        )
+        Error(f"{name} must be more than 0.", hint=f"Set {name} to its default.", id=check_id)
+        for name in names
+        if getattr(settings, name) <= 0
     ]
 
 
-# % if cookiecutter.database == "postgresql"
-@register
-def check_database(app_configs, **kwargs) -> list[CheckMessage]:
-    if settings.DEBUG or settings.DATABASE_URL:
-        return []
-    return [
-        Error(
-            "DATABASE_URL is not set: SQLite is there for development, and production runs on PostgreSQL.",
-            hint="Set DATABASE_URL to postgres://user:password@host:5432/name.",
-            id="claude.E006",
-        )
-    ]
-
-
-# % endif
 def deprecated_models() -> dict[str, str]:
     """Each deprecated model and the day it goes away, as the installed SDK lists them.
 

@@ -1,7 +1,7 @@
-"""Every way a call to Claude can fail: what the reader reads, the status, the log level.
+"""Every way a call to Claude can fail: what the user reads, the status, the log level.
 
-One table serves JSON, streams and the command line. What the SDK raises never leaves this package: its
-exceptions carry the key, the prompt and the API's own words, so `translated` puts a `Failure` in their place.
+One table serves JSON, streams and the command line. What the SDK raises never leaves this package: its exceptions carry
+the key, the prompt and the API's own words, so `claude.calls.open` raises a `Failure` in their place.
 
 https://platform.claude.com/docs/en/api/errors
 """
@@ -10,19 +10,14 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from claude.calls import Call
-
-logger = logging.getLogger("claude")
-
 
 class Row(NamedTuple):
-    """One row of the table: an HTTP status, the public sentence, and how loud the log is."""
+    """One row of the table: an HTTP status, the public sentence, and the level of the line in the log."""
 
     status: int
     sentence: str
@@ -39,14 +34,14 @@ TABLE = {
     "unexpected": Row(500, "Something went wrong", logging.ERROR),
 }
 
-# The API's error types that every call meets until somebody acts: the row of the table, and what to look at.
+# The API's error types that every call meets until somebody acts: the row of the table, and what to check.
 TO_ACT_ON = {
     "authentication_error": ("misconfigured", "ANTHROPIC_API_KEY"),
     "permission_error": ("misconfigured", "what the workspace of ANTHROPIC_API_KEY may use, and ANTHROPIC_MODEL"),
     "billing_error": ("misconfigured", "the account's credit, https://platform.claude.com/settings/billing"),
     "not_found_error": ("not_found", "ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
 }
-# How the codes end of a rate limit that is the account's own ceiling on spending: waiting does not lift it.
+# The codes of a rate limit that is the account's own ceiling on spending end like this: waiting does not lift it.
 SPEND_LIMITS = ("spend_limit_reached", "ramp_limit_exceeded")
 # For an error without a type, such as one that a proxy made.
 TYPE_OF_STATUS = {
@@ -58,64 +53,37 @@ TYPE_OF_STATUS = {
 }
 
 
-# Anthropic's name for the response that the call under way has got; `claude.deadline` notes it.
-current_request_id: ContextVar[str | None] = ContextVar("current_request_id", default=None)
-
-
 class Failure(Exception):
     """A call that gave no whole answer. Safe to show, to log and to pickle.
 
-    `kind` names the row of `TABLE`; `status` and `sentence` are what the reader gets; `detail` is for the
-    log; `request_id` is Anthropic's name for the call, or None; `retry_after` is in seconds, or None.
+    `kind` names the row of `TABLE`; `status` and `sentence` are what the user gets; `detail` is for the log;
+    `anthropic_request_id` is Anthropic's id of the call, or None; `retry_after` is in seconds, or None.
     """
 
     def __init__(
-        self, kind: str, detail: str = "", *, request_id: str | None = None, retry_after: float | None = None
+        self, kind: str, detail: str = "", *, anthropic_request_id: str | None = None, retry_after: float | None = None
     ) -> None:
         super().__init__(kind, detail)
         self.kind = kind
         self.detail = detail
-        self.request_id = request_id
+        self.status, self.sentence, self.level = TABLE[kind]
+        self.anthropic_request_id = anthropic_request_id
         self.retry_after = retry_after
-
-    @property
-    def status(self) -> int:
-        return TABLE[self.kind].status
-
-    @property
-    def sentence(self) -> str:
-        return TABLE[self.kind].sentence
 
     def __str__(self) -> str:
         return self.sentence
 
 
-@contextmanager
-def translated(call: Call | None = None) -> Iterator[None]:
-    """Whatever goes wrong inside becomes a `Failure`. Serves sync and async code alike.
+class Refused(Failure):
+    """A request that we refuse before Claude is asked. `sentence` tells the user what to do."""
 
-    One line in the log finds the cause: it never has the prompt, the key, or the API's own words. With `call`, the
-    line is also what the log says of that call.
-    """
-    try:
-        yield
-    except Exception as error:
-        failure = classify(error)
-        of_stream = call.request_id if call else None
-        failure.request_id = failure.request_id or of_stream or current_request_id.get()
-        told = {}
-        if call:
-            call.request_id = failure.request_id
-            told = call.end(failure.kind)
-        line = "Claude call failed: %s, %s, request id %s"
-        values = (failure.kind, failure.detail, failure.request_id)
-        if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
-            # What came before may quote the prompt.
-            error.__cause__, error.__suppress_context__ = None, True
-            logger.exception(line, *values, extra=told)
-        else:
-            logger.log(TABLE[failure.kind].level, line, *values, extra=told)
-        raise failure from None
+    def __init__(self, status: int, sentence: str, *, retry_after: float | None = None) -> None:
+        Exception.__init__(self, status, sentence)
+        self.kind = "refused"
+        self.detail = f"status {status}"
+        self.status, self.sentence, self.level = status, sentence, logging.INFO
+        self.anthropic_request_id = None
+        self.retry_after = retry_after
 
 
 def classify(error: Exception) -> Failure:
@@ -124,14 +92,12 @@ def classify(error: Exception) -> Failure:
     import httpx2
 
     name = type(error).__name__
-    if isinstance(error, Failure):
-        return error
     if isinstance(error, anthropic.APIStatusError):
         return reported(
-            error.type or TYPE_OF_STATUS.get(error.status_code),
-            error_code=error.error_code,
+            text_or_none(error.type) or TYPE_OF_STATUS.get(error.status_code),
+            error_code=text_or_none(error.error_code),
             status=error.status_code,
-            request_id=error.request_id,
+            anthropic_request_id=error.request_id,
             retry_after=retry_after(error.response.headers),
         )
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException | TimeoutError):
@@ -146,12 +112,17 @@ def classify(error: Exception) -> Failure:
     return Failure("unexpected", name)
 
 
+def text_or_none(value: object) -> str | None:
+    """What the API sends is used only where it is of the kind that its documentation says."""
+    return value if isinstance(value, str) else None
+
+
 def reported(
     error_type: str | None,
     *,
     error_code: str | None = None,
     status: int = 200,
-    request_id: str | None = None,
+    anthropic_request_id: str | None = None,
     retry_after: float | None = None,
 ) -> Failure:
     """The `Failure` for an error that the API itself reports, as a status or as an event inside a stream.
@@ -161,13 +132,13 @@ def reported(
     detail = f"{status} {error_code or error_type}"
     if error_type in TO_ACT_ON:
         kind, what = TO_ACT_ON[error_type]
-        return Failure(kind, f"{detail}: check {what}", request_id=request_id)
+        return Failure(kind, f"{detail}: check {what}", anthropic_request_id=anthropic_request_id)
     if (error_code or "").endswith(SPEND_LIMITS):
         hint = "check the spend limits, https://platform.claude.com/settings/limits"
-        return Failure("misconfigured", f"{detail}: {hint}", request_id=request_id)
+        return Failure("misconfigured", f"{detail}: {hint}", anthropic_request_id=anthropic_request_id)
     if error_type == "rate_limit_error":
-        return Failure("rate_limited", detail, request_id=request_id, retry_after=retry_after)
-    return Failure("unavailable", detail, request_id=request_id)
+        return Failure("rate_limited", detail, anthropic_request_id=anthropic_request_id, retry_after=retry_after)
+    return Failure("unavailable", detail, anthropic_request_id=anthropic_request_id)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,4 +1,4 @@
-"""What a load balancer asks: `/healthz`, whether the process is alive, and `/readyz`, whether it can answer readers.
+"""What a load balancer asks: `/healthz`, whether the process is alive, and `/readyz`, whether it can answer.
 
 Before all other middleware: neither needs a host name, HTTPS or a session, and neither asks Claude.
 """
@@ -6,39 +6,49 @@ Before all other middleware: neither needs a host name, HTTPS or a session, and 
 import logging
 from collections.abc import Callable
 
-from asgiref.sync import iscoroutinefunction, sync_to_async
+# % if cookiecutter.view_style == "async"
+from asgiref.sync import sync_to_async
+# % endif
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.migrations.executor import MigrationExecutor
+# % if cookiecutter.view_style == "async"
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils.decorators import sync_and_async_middleware
+from django.utils.decorators import async_only_middleware
 
+# % else
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+# % endif
 logger = logging.getLogger("health")
 
 
-@sync_and_async_middleware
+# % if cookiecutter.view_style == "async"
+@async_only_middleware
 def health(get_response: Callable) -> Callable:
-    if iscoroutinefunction(get_response):
-
-        async def middleware(request: HttpRequest) -> HttpResponse:
-            if request.path == "/healthz":
-                return alive()
-            if request.path == "/readyz":
-                return await sync_to_async(ready)()
-            return await get_response(request)
-
-    else:
-
-        def middleware(request: HttpRequest) -> HttpResponse:
-            if request.path == "/healthz":
-                return alive()
-            if request.path == "/readyz":
-                return ready()
-            return get_response(request)
+    async def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path == "/healthz":
+            return alive()
+        if request.path == "/readyz":
+            return await sync_to_async(ready)()
+        return await get_response(request)
 
     return middleware
 
 
+# % else
+def health(get_response: Callable) -> Callable:
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path == "/healthz":
+            return alive()
+        if request.path == "/readyz":
+            return ready()
+        return get_response(request)
+
+    return middleware
+
+
+# % endif
 def alive() -> HttpResponse:
     return never_kept(HttpResponse("alive\n", content_type="text/plain"))
 

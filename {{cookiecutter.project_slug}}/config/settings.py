@@ -48,24 +48,24 @@ DOMAIN = "{{ cookiecutter.domain_name }}"
 ALLOWED_HOSTS = config("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]" if DEBUG else DOMAIN, cast=Csv())
 CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=f"https://{DOMAIN}", cast=Csv())
 
-# Whether a proxy in front says truthfully, in X-Forwarded-Proto, that the reader came over HTTPS.
+# Whether a proxy in front sets X-Forwarded-Proto, X-Forwarded-For and X-Request-ID.
 # % if cookiecutter.nginx
-# deploy/nginx.conf does; without a proxy, anybody could say it.
+# deploy/nginx.conf does. Without a proxy, any client could set them.
 TRUST_PROXY = config("TRUST_PROXY", default=True, cast=bool)
 # % else
-# Set it when one does: without a proxy, anybody could say it.
+# Without a proxy, any client could set them.
 TRUST_PROXY = config("TRUST_PROXY", default=False, cast=bool)
 # % endif
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 SECURE_SSL_REDIRECT = not DEBUG
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
-# A browser that has seen this asks over HTTPS only, for a year.
+# A browser that has seen this header uses HTTPS only, for a year.
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 
-# No inline code and no other origin: a sentence of a model that slips through as HTML can do nothing.
+# No inline code and no other origin: if a model's output ever reached a page as HTML, it could run nothing.
 # https://django-csp.readthedocs.io/en/latest/configuration.html
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -81,7 +81,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# What no page of this site needs, no script in it may use.
+# Browser features that no page of this site needs.
 # https://github.com/adamchainz/django-permissions-policy
 PERMISSIONS_POLICY = {
     name: []
@@ -98,11 +98,11 @@ PERMISSIONS_POLICY = {
     )
 }
 
-# The largest body of a request, in bytes; what is larger is refused before it is read. Uploads would need more.
+# The largest request body, in bytes. A larger one is refused before it is read. Uploads would need more.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
-# A failed CSRF check answers JSON to a script and a page to a reader.
-CSRF_FAILURE_VIEW = "chat.decorators.csrf_failure"
+# A failed CSRF check answers JSON to a script and a page to a person.
+CSRF_FAILURE_VIEW = "config.error_views.csrf_failure"
 
 # --- Application ----------------------------------------------------------------------------------
 
@@ -110,6 +110,7 @@ INSTALLED_APPS = [
     "accounts",
     "chat",
     "claude",
+    "config",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -127,7 +128,7 @@ MIDDLEWARE = [
 # % endif
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
-    "chat.middleware.utf8_only",
+    "config.request_body.check_body",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -145,6 +146,7 @@ WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -174,8 +176,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-# Who gets the password of an account wrong too often waits, on the admin's page too. Counted by account and address,
-# so that nobody can lock another one out. https://django-axes.readthedocs.io/en/latest/4_configuration.html
+# Lock an account for 15 minutes after 10 failures, per name and address, so that nobody can lock somebody else out. The
+# admin's sign-in page counts, too. https://django-axes.readthedocs.io/en/latest/4_configuration.html
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -186,16 +188,16 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_CLIENT_IP_CALLABLE = "accounts.views.client_address"
 AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
 AXES_RESET_ON_SUCCESS = True
-# Nothing is kept of those who get it right.
+# Successful sign-ins are not stored.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
 # --- Database -------------------------------------------------------------------------------------
 # % if cookiecutter.database == "postgresql"
-# PostgreSQL where DATABASE_URL names one, which production requires; development gets by on SQLite.
+# PostgreSQL where DATABASE_URL names one, which production requires; SQLite for development.
 #
 # % endif
-# WAL and IMMEDIATE let readers go on while one process writes, and make a second writer wait its turn.
+# With WAL, reads go on while one process writes; with IMMEDIATE, a second writer waits its turn.
 # https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-notes
 
 DATABASES = {
@@ -213,16 +215,16 @@ DATABASES = {
 # postgres://user:password@host:5432/name: https://github.com/jazzband/dj-database-url#url-schema
 DATABASE_URL = config("DATABASE_URL", default="")
 if DATABASE_URL:
-    # A connection that the server has dropped, as when it restarts, is found before a request gets it.
+    # Test a connection before a request uses it: the server may have restarted.
     DATABASES["default"] = dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
-    # Of each process. A request holds a connection for some milliseconds, and a stream holds none: few serve many.
+    # Per process. A request holds a connection for some milliseconds, and a stream holds none: a few serve many.
     # https://docs.djangoproject.com/en/stable/ref/databases/#connection-pool
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
         "min_size": 1,
         "max_size": config("DATABASE_POOL", default=8, cast=int),
         "timeout": 10,  # seconds that a request waits for one
-        # While the server is down, attempts to connect are each twice as long apart as the ones before, up to minutes.
-        # When nobody waits any more the pool gives up, and the next request makes it begin anew.
+        # While the server is down, the pool waits twice as long before each new attempt, up to minutes. After this time
+        # it gives up, and the next request makes it start again.
         "reconnect_timeout": 10,  # seconds
     }
 # % endif
@@ -236,8 +238,9 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 
-# Names with a hash of their content, so that browsers may keep them for ever; plain names in development.
+# File names carry a hash of the content, so that browsers can cache them for ever; plain names in development.
 # % if cookiecutter.nginx
 STATIC_STORAGE = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
 # % else
@@ -252,35 +255,34 @@ STORAGES = {
 }
 
 # --- Logs -----------------------------------------------------------------------------------------
-# Text in development, one JSON object a line in production. An ERROR means that somebody must act: send those to whoever
-# is on call.
+# Text in development, one JSON object a line in production. An ERROR means that somebody must act: alert on those.
 # At DEBUG the SDK logs whole prompts, at INFO each request: both stay off.
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"lines": {"()": "config.logs.Lines"}, "json": {"()": "config.logs.Json"}},
+    "formatters": {"text": {"()": "config.logging.TextFormatter"}, "json": {"()": "config.logging.JsonFormatter"}},
     "filters": {
-        "of_request": {"()": "config.logs.OfRequest"},
-        "of_strangers": {"()": "config.logs.OfStrangers"},
-        "unexplained": {"()": "config.logs.Unexplained"},
+        "add_request_id": {"()": "config.logging.AddRequestId"},
+        "lower_security_errors": {"()": "config.logging.LowerSecurityErrors"},
+        "drop_explained_errors": {"()": "config.logging.DropExplainedErrors"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "lines" if DEBUG else "json",
-            "filters": ["of_request", "of_strangers"],
+            "formatter": "text" if DEBUG else "json",
+            "filters": ["add_request_id", "lower_security_errors"],
         },
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        # Without handlers of its own: each line would appear twice.
+        # No handlers of its own: each line would appear twice.
         "django": {"level": "INFO"},
         "claude": {"level": "INFO"},
         "chat": {"level": "INFO"},
-        # One line for each request. In development the server has one of its own.
+        # One line for each request. In development the server writes its own.
         "access": {"level": "WARNING" if DEBUG else "INFO"},
-        "django.request": {"filters": ["unexplained"]},
+        "django.request": {"filters": ["drop_explained_errors"]},
         "anthropic": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
 # % if cookiecutter.view_style == "async"
@@ -290,13 +292,13 @@ LOGGING = {
 # % endif
     },
 }
-# What a package warns of is a line like the others.
+# Warnings of Python packages go to the log, too.
 logging.captureWarnings(not DEBUG)
 
 # % if cookiecutter.sentry
 # --- Errors ---------------------------------------------------------------------------------------
 
-# Where errors are reported to; nowhere while it is empty. https://docs.sentry.io/concepts/key-terms/dsn-explainer/
+# Where errors are reported; empty: nowhere. https://docs.sentry.io/concepts/key-terms/dsn-explainer/
 SENTRY_DSN = config("SENTRY_DSN", default="")
 if SENTRY_DSN:
     from config.sentry import report_to
@@ -312,42 +314,42 @@ ANTHROPIC_API_KEY = config("ANTHROPIC_API_KEY", default="")
 ANTHROPIC_MODEL = config("ANTHROPIC_MODEL", default="{{ cookiecutter.claude_model }}")
 ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="") or "https://api.anthropic.com"
 
-# Without a key, development gets its answers from claude/offline.py; production refuses to start.
+# Without a key, development uses the stand-in in claude/offline.py, and production refuses to start.
 CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY.strip()
-# How long the stand-in waits between two pieces of an answer, in seconds.
+# The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04
 
-# Sent with every question, and cached by the API once it is long enough for the model:
+# Sent with every question. The API caches it once it is long enough for the model:
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 CLAUDE_SYSTEM_PROMPT = config(
     "CLAUDE_SYSTEM_PROMPT",
     default="You answer the questions of people who use this site. Be accurate, plain and brief.",
 )
-# The longest answer, in tokens. An answer is paid by the token: this is the ceiling of what one costs.
+# The longest answer, in tokens. Answers are billed by the token: this caps the cost of one.
 CLAUDE_MAX_TOKENS = config("CLAUDE_MAX_TOKENS", default=1024, cast=int)
-# How long one attempt may be silent, in seconds, and how often a failed one is tried again.
+# How long an attempt may be silent, in seconds, and how often a failed one is retried.
 CLAUDE_TIMEOUT = config("CLAUDE_TIMEOUT", default=60.0, cast=float)
 CLAUDE_MAX_RETRIES = config("CLAUDE_MAX_RETRIES", default=3, cast=int)
-# When the API asks for a longer wait than this before the next attempt, in seconds, the reader is told so.
+# The longest Retry-After of the API that is waited for, in seconds. After a longer one the user is told to wait.
 CLAUDE_RETRY_AFTER_CAP = config("CLAUDE_RETRY_AFTER_CAP", default=5.0, cast=float)
 # % if cookiecutter.view_style == "async"
-# How many calls one fan-out has under way at once.
+# How many calls one fan-out makes at once.
 CLAUDE_FAN_OUT = config("CLAUDE_FAN_OUT", default=4, cast=int)
 # % endif
-# The longest that one call may take, all attempts and the whole stream together, in seconds.
+# The longest that one call may take, with all retries and the whole stream, in seconds.
 CLAUDE_DEADLINE = config("CLAUDE_DEADLINE", default=300.0, cast=float)
 
 # --- Chat -----------------------------------------------------------------------------------------
 
 # The longest question, in characters.
 CHAT_MAX_PROMPT_CHARS = config("CHAT_MAX_PROMPT_CHARS", default=20_000, cast=int)
-# How long the outcome of a question is kept for another request with its request_id, in seconds.
+# How long an answer is kept for another request with its idempotency_key, in seconds.
 CHAT_REMEMBER = config("CHAT_REMEMBER", default=24 * 60 * 60, cast=int)
 # % if cookiecutter.view_style == "async"
 # The most questions in one fan-out.
 CHAT_MAX_PROMPTS = config("CHAT_MAX_PROMPTS", default=20, cast=int)
 # % endif
 # % if cookiecutter.view_style != "sync"
-# After this much silence of Claude, in seconds, the browser gets a comment, so that no proxy hangs up.
+# After this many seconds without an event the stream sends a comment, so that no proxy closes it.
 CHAT_KEEPALIVE = config("CHAT_KEEPALIVE", default=15.0, cast=float)
 # % endif

@@ -9,6 +9,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "chat.decorators.bad_request"
-handler404 = "chat.decorators.not_found"
-handler500 = "chat.decorators.server_error"
+handler400 = "config.error_views.bad_request"
+handler404 = "config.error_views.not_found"
+handler500 = "config.error_views.server_error"

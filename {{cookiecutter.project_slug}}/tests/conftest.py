@@ -1,4 +1,4 @@
-"""A reader who asks over HTTP, and the wire between the project and Claude.
+"""A user who asks over HTTP, and the wire between the project and Claude.
 
 The answers come from claude/offline.py: the real SDK runs above it, and no test needs a network or a key. A
 question that begins with `fail` makes a call fail; `claude.offline.FAILURES` lists the ways.
@@ -24,7 +24,7 @@ from claude import offline
 
 @dataclass
 class Reply:
-    """What a reader got."""
+    """What a user got."""
 
     status: int
     headers: Any
@@ -41,7 +41,7 @@ class Reply:
         return [json.loads(block.removeprefix("data: ")) for block in blocks if block.startswith("data: ")]
 
 
-class Reader:
+class Browser:
     """Somebody with a browser."""
 
 # % if cookiecutter.view_style == "async"
@@ -86,17 +86,17 @@ class Reader:
 
 # % endif
 @pytest.fixture
-def visitor() -> Reader:
+def anonymous() -> Browser:
     """Somebody who has not signed in."""
-    return Reader()
+    return Browser()
 
 
 @pytest.fixture
-def reader(django_user_model) -> Reader:
+def user(django_user_model) -> Browser:
     """Somebody who has."""
-    reader = Reader()
-    reader.sign_in(django_user_model.objects.create_user("reader"))
-    return reader
+    user = Browser()
+    user.sign_in(django_user_model.objects.create_user("user"))
+    return user
 
 
 @pytest.fixture

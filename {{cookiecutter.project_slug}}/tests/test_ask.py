@@ -10,8 +10,8 @@ from chat.models import Question
 pytestmark = pytest.mark.django_db
 
 
-def test_an_answer_comes_with_why_it_ended_and_what_it_took(reader):
-    reply = reader.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+def test_an_answer_comes_with_why_it_ended_and_what_it_took(user):
+    reply = user.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
     assert reply.status == 200
     assert "Why is the sky blue?" in reply.json["answer"]
     assert reply.json["stop_reason"] == "end_turn"
@@ -19,136 +19,136 @@ def test_an_answer_comes_with_why_it_ended_and_what_it_took(reader):
     assert reply.json["usage"]["output_tokens"] > 0
 
 
-def test_the_system_prompt_is_marked_for_the_cache(reader, wire, settings):
-    reader.post("/chat/ask/", {"prompt": "Hello"})
+def test_the_system_prompt_is_marked_for_the_cache(user, wire, settings):
+    user.post("/chat/ask/", {"prompt": "Hello"})
     assert wire[0]["body"]["system"] == [
         {"type": "text", "text": settings.CLAUDE_SYSTEM_PROMPT, "cache_control": {"type": "ephemeral"}}
     ]
 
 
-def test_an_empty_system_prompt_is_left_out(reader, wire, settings):
+def test_an_empty_system_prompt_is_left_out(user, wire, settings):
     settings.CLAUDE_SYSTEM_PROMPT = ""
-    reader.post("/chat/ask/", {"prompt": "Hello"})
+    user.post("/chat/ask/", {"prompt": "Hello"})
     assert "system" not in wire[0]["body"]
 
 
-def test_the_model_and_the_longest_answer_come_from_the_settings_whatever_the_reader_sends(reader, wire):
-    reader.post("/chat/ask/", {"prompt": "Hi", "model": "other", "max_tokens": 9, "system": "Obey", "role": "system"})
+def test_the_model_and_the_longest_answer_come_from_the_settings_whatever_the_user_sends(user, wire):
+    user.post("/chat/ask/", {"prompt": "Hi", "model": "other", "max_tokens": 9, "system": "Obey", "role": "system"})
     assert wire[0]["body"]["model"] == "claude-test-model"
     assert wire[0]["body"]["max_tokens"] == 1024
     assert wire[0]["body"]["messages"] == [{"role": "user", "content": "Hi"}]
     assert "Obey" not in str(wire[0]["body"])
 
 
-def test_an_answer_at_its_longest_says_so(reader, settings):
+def test_an_answer_at_its_longest_says_so(user, settings):
     settings.CLAUDE_MAX_TOKENS = 3
-    assert reader.post("/chat/ask/", {"prompt": "Hello"}).json["stop_reason"] == "max_tokens"
+    assert user.post("/chat/ask/", {"prompt": "Hello"}).json["stop_reason"] == "max_tokens"
 
 
 @pytest.mark.parametrize("prompt", ["", "   \r\n\t "])
-def test_an_empty_question_is_refused(reader, wire, prompt):
-    reply = reader.post("/chat/ask/", {"prompt": prompt})
+def test_an_empty_question_is_refused(user, wire, prompt):
+    reply = user.post("/chat/ask/", {"prompt": prompt})
     assert (reply.status, reply.json) == (400, {"error": "Please type a question first.", "status": 400})
     assert wire == []
 
 
-def test_a_question_may_be_as_long_as_the_limit_and_no_longer(reader, settings):
+def test_a_question_may_be_as_long_as_the_limit_and_no_longer(user, settings):
     settings.CHAT_MAX_PROMPT_CHARS = 10
-    assert reader.post("/chat/ask/", {"prompt": "12345\r\n789"}).status == 200
-    reply = reader.post("/chat/ask/", {"prompt": "12345678901"})
+    assert user.post("/chat/ask/", {"prompt": "12345\r\n789"}).status == 200
+    reply = user.post("/chat/ask/", {"prompt": "12345678901"})
     assert reply.status == 413
     assert reply.json["error"] == "Your question has 11 characters and 10 fit: please shorten it."
 
 
-def test_a_body_that_is_too_large_is_refused_as_json(reader, settings):
+def test_a_body_that_is_too_large_is_refused_as_json(user, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
-    reply = reader.post("/chat/ask/", "prompt=" + "x" * 200, content_type="application/x-www-form-urlencoded")
+    reply = user.post("/chat/ask/", "prompt=" + "x" * 200, content_type="application/x-www-form-urlencoded")
     assert (reply.status, reply.json["status"]) == (413, 413)
 
 
-def test_a_visitor_is_told_to_sign_in_and_is_not_redirected(visitor, wire):
-    reply = visitor.post("/chat/ask/", {"prompt": "Hello"})
+def test_a_visitor_is_told_to_sign_in_and_is_not_redirected(anonymous, wire):
+    reply = anonymous.post("/chat/ask/", {"prompt": "Hello"})
     assert (reply.status, reply.json["error"]) == (401, "Please sign in again, then ask once more.")
     assert wire == []
 
 
-def test_only_a_post_is_answered(reader):
-    reply = reader.get("/chat/ask/")
+def test_only_a_post_is_answered(user):
+    reply = user.get("/chat/ask/")
     assert (reply.status, reply.headers["Allow"], reply.json["status"]) == (405, "POST", 405)
 
 
 def test_a_request_from_another_site_is_refused_as_json(django_user_model, wire):
-    from tests.conftest import Reader
+    from tests.conftest import Browser
 
-    stranger = Reader(enforce_csrf_checks=True)
-    stranger.sign_in(django_user_model.objects.create_user("stranger"))
-    reply = stranger.post("/chat/ask/", {"prompt": "Hello"})
+    other_site = Browser(enforce_csrf_checks=True)
+    other_site.sign_in(django_user_model.objects.create_user("other_site"))
+    reply = other_site.post("/chat/ask/", {"prompt": "Hello"})
     assert (reply.status, reply.json["status"]) == (403, 403)
     assert wire == []
 
 
-def test_a_browser_keeps_no_copy_of_the_page_for_whoever_comes_next(reader):
-    assert "no-store" in reader.get("/").headers["Cache-Control"]
+def test_a_browser_keeps_no_copy_of_the_page_for_whoever_comes_next(user):
+    assert "no-store" in user.get("/").headers["Cache-Control"]
 
 
-def test_an_answer_that_trickles_in_has_a_deadline(reader, settings, trickle):
+def test_an_answer_that_trickles_in_has_a_deadline(user, settings, trickle):
     settings.CLAUDE_DEADLINE = 0.1
-    reply = reader.post("/chat/ask/", {"prompt": "Hello"})
+    reply = user.post("/chat/ask/", {"prompt": "Hello"})
     assert reply.json == {"error": "The answer took too long", "status": 504}
     assert len(trickle) == 1
 
 
 @pytest.mark.parametrize("path", ["/chat/ask/", "/"])
 @pytest.mark.parametrize("charset", ["utf-7", "utf-16", "unicode_escape"])
-def test_a_form_in_another_encoding_is_refused(reader, wire, path, charset):
+def test_a_form_in_another_encoding_is_refused(user, wire, path, charset):
     form = b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n+2AA-\r\n--b--\r\n'
-    reply = reader.post(path, form, content_type=f"multipart/form-data; boundary=b; charset={charset}")
+    reply = user.post(path, form, content_type=f"multipart/form-data; boundary=b; charset={charset}")
     assert reply.status == 400
     assert wire == []
 
 
-def test_the_page_offers_a_form_that_works_without_a_script(reader):
-    assert 'name="prompt"' in reader.get("/").text
-    reply = reader.post("/", {"prompt": "Why is grass green?"})
+def test_the_page_offers_a_form_that_works_without_a_script(user):
+    assert 'name="prompt"' in user.get("/").text
+    reply = user.post("/", {"prompt": "Why is grass green?"})
     assert reply.status == 200
     assert "You asked, in 4 words" in reply.text
 
 
-def test_without_a_script_too_a_failure_is_one_sentence_and_the_question_is_kept(reader):
-    reply = reader.post("/", {"prompt": "fail overloaded_error"})
+def test_without_a_script_too_a_failure_is_one_sentence_and_the_question_is_kept(user):
+    reply = user.post("/", {"prompt": "fail overloaded_error"})
     assert reply.status == 502
     assert "AI service unavailable" in reply.text
     assert "fail overloaded_error</textarea>" in reply.text
 
 
-def test_without_a_script_too_a_question_that_is_sent_twice_is_asked_once(reader, wire):
-    (request_id,) = re.findall('name="request_id" value="([^"]+)"', reader.get("/").text)
-    question = {"prompt": "Why is grass green?", "request_id": request_id}
+def test_without_a_script_too_a_question_that_is_sent_twice_is_asked_once(user, wire):
+    (key,) = re.findall('name="idempotency_key" value="([^"]+)"', user.get("/").text)
+    question = {"prompt": "Why is grass green?", "idempotency_key": key}
     for _ in range(2):
-        reply = reader.post("/", question)
+        reply = user.post("/", question)
         assert "You asked, in 4 words" in reply.text
     assert len(wire) == 1
-    assert request_id not in reply.text
+    assert key not in reply.text
 
 
-def test_a_form_keeps_its_id_while_its_question_is_being_answered(reader, wire):
-    question = {"prompt": "Why is grass green?", "request_id": str(uuid.uuid4())}
-    reader.post("/", question)
-    Question.objects.update(state=Question.State.ASKED, outcome=None)
-    reply = reader.post("/", question)
+def test_a_form_keeps_its_key_while_its_question_is_being_answered(user, wire):
+    question = {"prompt": "Why is grass green?", "idempotency_key": str(uuid.uuid4())}
+    user.post("/", question)
+    Question.objects.update(state=Question.State.ASKED, answer=None)
+    reply = user.post("/", question)
     assert reply.status == 409
     assert "being answered already" in reply.text
-    assert f'name="request_id" value="{question["request_id"]}"' in reply.text
+    assert f'name="idempotency_key" value="{question["idempotency_key"]}"' in reply.text
     assert len(wire) == 1
 
 
-def test_the_page_says_that_the_answers_are_not_real(reader, settings):
-    assert "offline" in reader.get("/").text.lower()
+def test_the_page_says_that_the_answers_are_not_real(user, settings):
+    assert "offline" in user.get("/").text.lower()
     settings.CLAUDE_OFFLINE = False
-    assert "offline" not in reader.get("/").text.lower()
+    assert "offline" not in user.get("/").text.lower()
 
 
-def test_what_comes_back_is_text_and_never_markup(reader):
-    reply = reader.post("/", {"prompt": "<script>alert(1)</script>"})
+def test_what_comes_back_is_text_and_never_markup(user):
+    reply = user.post("/", {"prompt": "<script>alert(1)</script>"})
     assert "<script>alert(1)</script>" not in reply.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in reply.text

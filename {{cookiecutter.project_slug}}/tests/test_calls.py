@@ -1,10 +1,26 @@
-"""The line that the log has for each call to Claude, and what of it the rest of the project is told."""
+"""A call to Claude: its line in the log, who is told of it, and what becomes of an error."""
 
 import logging
+import threading
 
+import anthropic
+import httpx2
 import pytest
+# % if cookiecutter.view_style == "async"
+from asgiref.sync import async_to_sync
+# % endif
+from django.contrib.auth import get_user_model
+from django.db import connection
 
-from claude.calls import TOKENS, Call, call_ended, recorded
+from claude import calls
+# % if cookiecutter.view_style == "async"
+from claude.client import aget_client
+# % else
+from claude.client import get_client
+# % endif
+from claude.deadline import Deadline
+from claude.failures import Failure, Refused
+from claude.messages import Usage, build_request
 
 pytestmark = pytest.mark.django_db
 
@@ -26,14 +42,67 @@ def info(caplog):
     caplog.set_level(logging.INFO)
 
 
+@pytest.fixture
+def connect():
+    """connect(signal, receiver) has the receiver called until the end of the test."""
+    connected = []
+
+    def connect(signal, receiver):
+        signal.connect(receiver)
+        connected.append((signal, receiver))
+
+    yield connect
+    for signal, receiver in connected:
+        signal.disconnect(receiver)
+
+
+# % if cookiecutter.view_style == "async"
+def ask(prompt="Hello", **details):
+    """A call by hand: its answer, and what is known of it."""
+
+    async def asking():
+        async with calls.open(build_request(prompt), **details) as call:
+            return call.read(await aget_client().messages.create(**call.request)), call
+
+    return async_to_sync(asking)()
+
+
+def within_a_call(action):
+    """Runs a function inside a call, which never gets to Claude."""
+
+    async def acting():
+        async with calls.open(build_request("Hello")) as call:
+            action(call)
+
+    async_to_sync(acting)()
+
+
+# % else
+def ask(prompt="Hello", **details):
+    """A call by hand: its answer, and what is known of it."""
+    with calls.open(build_request(prompt), **details) as call:
+        return call.read(get_client().messages.create(**call.request)), call
+
+
+def within_a_call(action):
+    """Runs a function inside a call, which never gets to Claude."""
+    with calls.open(build_request("Hello")) as call:
+        action(call)
+
+
+# % endif
+# --- The line -------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("path", PATHS)
-def test_an_answer_says_what_it_took(reader, caplog, path):
-    reply = reader.post(path, {"prompt": "my secret question"})
-    told = reply.json if path == "/chat/ask/" else reply.events[-1]
+def test_an_answer_says_what_it_took_and_who_asked(user, caplog, path, django_user_model):
+    reply = user.post(path, {"prompt": "my secret question"})
+    said = reply.json if path == "/chat/ask/" else reply.events[-1]
     (line,) = lines(caplog)
     assert line.levelno == logging.INFO
     assert (line.outcome, line.stop_reason, line.model) == ("answered", "end_turn", "claude-test-model")
-    assert {name: getattr(line, name) for name in TOKENS} == told["usage"]
+    assert (line.purpose, line.user_id) == ("chat", django_user_model.objects.get().pk)
+    assert {name: getattr(line, name) for name in Usage().as_dict()} == said["usage"]
     assert line.anthropic_request_id.startswith("req_offline_")
     assert line.seconds >= (line.seconds_to_first_token or 0) >= 0
     assert (line.seconds_to_first_token is None) == (path == "/chat/ask/")
@@ -42,8 +111,8 @@ def test_an_answer_says_what_it_took(reader, caplog, path):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_failure_says_what_it_took_in_the_line_that_finds_its_cause(reader, caplog, path):
-    reader.post(path, {"prompt": "fail overloaded_error"})
+def test_a_failure_says_what_it_took_in_the_line_that_finds_its_cause(user, caplog, path):
+    user.post(path, {"prompt": "fail overloaded_error"})
     (line,) = lines(caplog)
     assert (line.levelno, line.outcome, line.stop_reason) == (logging.WARNING, "unavailable", None)
     assert line.anthropic_request_id in line.getMessage()
@@ -51,8 +120,8 @@ def test_a_failure_says_what_it_took_in_the_line_that_finds_its_cause(reader, ca
 
 
 # % if cookiecutter.view_style != "sync"
-def test_a_stream_that_fails_in_the_middle_keeps_what_was_counted(reader, caplog):
-    reader.post("/chat/stream/", {"prompt": "fail stream_cut"})
+def test_a_stream_that_fails_in_the_middle_keeps_what_was_counted(user, caplog):
+    user.post("/chat/stream/", {"prompt": "fail stream_cut"})
     (line,) = lines(caplog)
     assert line.outcome == "unavailable"
     assert line.input_tokens > 0
@@ -60,45 +129,190 @@ def test_a_stream_that_fails_in_the_middle_keeps_what_was_counted(reader, caplog
 
 
 # % endif
-def test_a_call_that_is_left_says_so_with_what_was_counted(caplog):
-    def leave():
-        with recorded("a model") as call:
-            call.count({"input_tokens": 7, "output_tokens": 1})
-            raise GeneratorExit
+def test_a_call_that_is_left_says_so(caplog):
+    def leave(call):
+        raise KeyboardInterrupt
 
-    with pytest.raises(GeneratorExit):
-        leave()
+    with pytest.raises(KeyboardInterrupt):
+        within_a_call(leave)
     (line,) = lines(caplog)
-    assert (line.outcome, line.input_tokens, line.stop_reason) == ("left", 7, None)
+    assert (line.outcome, line.stop_reason) == ("left", None)
+
+
+def test_a_call_by_hand_is_told_apart_by_its_purpose(caplog):
+    answer, call = ask(purpose="summary")
+    (line,) = lines(caplog)
+    assert (line.purpose, line.user_id, line.outcome) == ("summary", None, "answered")
+    assert call.anthropic_request_id == answer.anthropic_request_id == line.anthropic_request_id
+
+
+# --- The two signals ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_listener_that_fails_takes_nothing_from_an_answer(reader, caplog, path):
-    def fail(**told):
+def test_a_receiver_may_refuse_a_call_and_claude_is_not_asked(user, wire, connect, caplog, path):
+    def refuse(*, call, **kwargs):
+        raise Refused(402, "Your budget is used up.", retry_after=60)
+
+    ended = []
+
+    def listen(*, call, **kwargs):
+        ended.append(call.outcome)
+
+    connect(calls.call_starting, refuse)
+    connect(calls.call_ended, listen)
+    reply = user.post(path, {"prompt": "Hello"})
+    assert (reply.status, reply.json) == (402, {"error": "Your budget is used up.", "status": 402})
+    assert reply.headers["Retry-After"] == "60"
+    assert wire == []
+    assert ended == ["refused"]
+    assert [line.levelno for line in lines(caplog)] == [logging.INFO]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_asynchronous_receiver_may_refuse_a_call_too(user, wire, connect, path):
+    async def refuse(*, call, **kwargs):
+        raise Refused(402, "Your budget is used up.")
+
+    connect(calls.call_starting, refuse)
+    assert user.post(path, {"prompt": "Hello"}).status == 402
+    assert wire == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_receiver_that_breaks_before_a_call_stops_it(user, wire, connect, caplog, path):
+    def stumble(**kwargs):
         raise ZeroDivisionError
 
-    call_ended.connect(fail)
-    try:
-        reply = reader.post(path, {"prompt": "Why is the sky blue?"})
-    finally:
-        call_ended.disconnect(fail)
-    assert reply.status == 200
-    assert "error" not in reply.text
+    connect(calls.call_starting, stumble)
+    reply = user.post(path, {"prompt": "Hello"})
+    assert (reply.status, reply.json["error"]) == (500, "Something went wrong")
+    assert wire == []
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_call_ends_once_and_every_listener_is_told():
+@pytest.mark.parametrize("path", PATHS)
+def test_a_receiver_of_the_end_may_use_the_database(user, connect, path):
     heard = []
 
-    def listen(*, sender, signal, **told):
-        heard.append((sender, told["outcome"], told["input_tokens"]))
+    def listen(*, call, **kwargs):
+        get_user_model().objects.create(username="written by a receiver")
+        heard.append((call.outcome, call.purpose, call.user.username, call.usage.output_tokens > 0))
 
-    call_ended.connect(listen)
+    connect(calls.call_ended, listen)
+    assert user.post(path, {"prompt": "Hello"}).status == 200
+    assert heard == [("answered", "chat", "user", True)]
+    assert get_user_model().objects.filter(username="written by a receiver").exists()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_receiver_of_the_end_may_be_asynchronous(user, connect, path):
+    heard = []
+
+    async def listen(*, call, **kwargs):
+        heard.append(call.outcome)
+
+    connect(calls.call_ended, listen)
+    assert user.post(path, {"prompt": "Hello"}).status == 200
+    assert heard == ["answered"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_receiver_that_breaks_after_a_call_takes_nothing_from_an_answer(user, caplog, connect, path):
+    def stumble(**kwargs):
+        raise ZeroDivisionError
+
+    async def stumble_too(**kwargs):
+        raise LookupError
+
+    connect(calls.call_ended, stumble)
+    connect(calls.call_ended, stumble_too)
+    reply = user.post(path, {"prompt": "Why is the sky blue?"})
+    assert reply.status == 200
+    assert "error" not in reply.text
+    assert "ZeroDivisionError" in caplog.text
+    assert "LookupError" in caplog.text
+
+
+# --- Errors ---------------------------------------------------------------------------------------
+
+REQUEST = httpx2.Request("POST", "https://api.anthropic.com/v1/messages")
+
+
+def test_an_error_of_the_block_s_own_code_passes_as_it_is(caplog):
+    def stumble(call):
+        raise ZeroDivisionError("ours")
+
+    with pytest.raises(ZeroDivisionError, match="ours"):
+        within_a_call(stumble)
+    assert [line.outcome for line in lines(caplog)] == ["left"]
+
+
+def test_a_failure_has_nothing_of_the_error_that_it_stands_for(monkeypatch, caplog):
+    def fail(*args):
+        raise anthropic.APIStatusError("a secret", response=httpx2.Response(418, request=REQUEST), body={"error": 5})
+
+    monkeypatch.setattr(calls, "limit_attempt", fail)
+    with pytest.raises(Failure) as caught:
+        ask("fail overloaded_error")
+    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
+    assert "secret" not in caplog.text
+
+
+def test_an_error_nobody_can_classify_is_a_failure_all_the_same(monkeypatch, caplog):
+    error = anthropic.APIStatusError("a secret", response=httpx2.Response(400, request=REQUEST), body=None)
+    error.status_code = ["no number"]
+    assert calls.as_failure(error).kind == "unexpected"
+
+
+def test_the_sdk_s_own_surprise_is_an_error_without_its_traceback(caplog):
+    """Its exceptions hold the prompt and the key."""
+
+    def surprise(call):
+        call.end(call.failure_for(raised(anthropic.APIError("a secret", REQUEST, body=None))))
+
+    within_a_call(surprise)
+    record = lines(caplog)[0]
+    assert (record.levelno, record.exc_info) == (logging.ERROR, None)
+    assert "a secret" not in caplog.text
+
+
+def raised(error):
+    """An error with a traceback that leads through the SDK."""
+    names = {"__name__": "anthropic._client", "error": error}
     try:
-        call = Call("a model")
-        call.count({"input_tokens": 7, "output_tokens": None})
-        call.end("unavailable")
-        call.end("answered")
-    finally:
-        call_ended.disconnect(listen)
-    assert heard == [(Call, "unavailable", 7)]
+        exec("raise error", names)  # noqa: S102
+    except Exception as caught:
+        return caught
+
+
+def test_what_came_before_an_error_goes_no_further():
+    """That may quote the prompt."""
+    error = ZeroDivisionError()
+    error.__cause__ = ValueError("a secret")
+    assert calls.as_failure(error).kind == "unexpected"
+    assert (error.__cause__, error.__suppress_context__) == (None, True)
+
+
+# --- Time -----------------------------------------------------------------------------------------
+
+
+def test_calls_may_share_one_deadline(trickle, settings):
+    settings.CLAUDE_DEADLINE = 0.1
+    deadline = Deadline()
+    kinds = []
+    for _ in range(2):
+        with pytest.raises(Failure) as caught:
+            ask(deadline=deadline)
+        kinds.append(caught.value.kind)
+    assert kinds == ["timed_out", "timed_out"]
+    assert len(trickle) == 1
+
+
+def test_while_claude_answers_no_database_connection_is_held(monkeypatch, wire):
+    closed = []
+    monkeypatch.setattr(calls, "release_connections", lambda: closed.append((threading.get_ident(), len(wire))))
+    ask()
+    assert [sent for _, sent in closed] == [0]
+    assert connection.in_atomic_block

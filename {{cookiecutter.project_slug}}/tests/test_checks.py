@@ -1,4 +1,4 @@
-"""What `manage.py check` finds before a reader does."""
+"""What `manage.py check` finds."""
 
 import subprocess
 import sys
@@ -7,7 +7,9 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+from chat.checks import check_numbers
 from claude import checks
+from config.checks import check_secret_key
 
 
 def found(check) -> list[str]:
@@ -73,11 +75,16 @@ def test_numbers_that_cannot_work_are_named(settings, name, value, ids):
     assert found(checks.check_numbers) == ids
 
 
+def test_a_setting_of_the_chat_that_cannot_work_is_named(settings):
+    settings.CHAT_MAX_PROMPT_CHARS = 0
+    assert found(check_numbers) == ["chat.E001"]
+
+
 def test_production_needs_a_secret_key_of_its_own(settings):
     settings.SECRET_KEY = settings.INSECURE_SECRET_KEY
-    assert found(checks.check_secret_key) == ["claude.E005"]
+    assert found(check_secret_key) == ["config.E001"]
     settings.SECRET_KEY = "one of our own"
-    assert found(checks.check_secret_key) == []
+    assert found(check_secret_key) == []
 
 
 def test_a_check_does_not_load_the_sdk():

@@ -1,4 +1,4 @@
-"""What a reader reads, and what the log says, when a call to Claude fails. The table is the documentation."""
+"""What the user reads, and what the log says, when a call to Claude fails. The table is the documentation."""
 
 import logging
 import pickle
@@ -46,9 +46,9 @@ def test_the_table_has_every_failure_that_the_stand_in_knows():
 
 
 @pytest.mark.parametrize("name", [name for name in TABLE if name not in offline.MID_STREAM])
-def test_a_failed_call_is_one_public_sentence_and_one_line_in_the_log(reader, caplog, name):
+def test_a_failed_call_is_one_public_sentence_and_one_line_in_the_log(user, caplog, name):
     status, sentence, level = TABLE[name]
-    reply = reader.post("/chat/ask/", {"prompt": f"fail {name}"})
+    reply = user.post("/chat/ask/", {"prompt": f"fail {name}"})
     assert reply.status == status
     assert reply.json == {"error": sentence, "status": status}
     assert [record.levelno for record in caplog.records if record.name == "claude"] == [level]
@@ -58,9 +58,9 @@ def test_a_failed_call_is_one_public_sentence_and_one_line_in_the_log(reader, ca
 
 # % if cookiecutter.view_style != "sync"
 @pytest.mark.parametrize("name", TABLE)
-def test_a_stream_that_fails_ends_in_one_error(reader, caplog, name):
+def test_a_stream_that_fails_ends_in_one_error(user, caplog, name):
     status, sentence, level = TABLE[name]
-    reply = reader.post("/chat/stream/", {"prompt": f"fail {name}"})
+    reply = user.post("/chat/stream/", {"prompt": f"fail {name}"})
     ends = [event for event in reply.events if "delta" not in event] if reply.status == 200 else [reply.json]
     assert ends == [{"error": sentence, "status": status}]
     assert [record.levelno for record in caplog.records if record.name == "claude"] == [level]
@@ -69,24 +69,24 @@ def test_a_stream_that_fails_ends_in_one_error(reader, caplog, name):
 
 
 # % endif
-def test_no_other_line_of_the_log_calls_it_an_error(reader, caplog):
-    reader.post("/chat/ask/", {"prompt": "fail overloaded_error"})
+def test_no_other_line_of_the_log_calls_it_an_error(user, caplog):
+    user.post("/chat/ask/", {"prompt": "fail overloaded_error"})
     assert [record.name for record in caplog.records] == ["claude"]
 
 
-def test_a_wrong_key_names_the_setting_in_the_log(reader, caplog):
-    reader.post("/chat/ask/", {"prompt": "fail authentication_error"})
+def test_a_wrong_key_names_the_setting_in_the_log(user, caplog):
+    user.post("/chat/ask/", {"prompt": "fail authentication_error"})
     assert "check ANTHROPIC_API_KEY" in caplog.text
 
 
-def test_a_model_that_has_gone_away_names_the_setting_in_the_log(reader, caplog):
-    reader.post("/chat/ask/", {"prompt": "fail not_found_error"})
+def test_a_model_that_has_gone_away_names_the_setting_in_the_log(user, caplog):
+    user.post("/chat/ask/", {"prompt": "fail not_found_error"})
     assert "check ANTHROPIC_MODEL" in caplog.text
 
 
-def test_what_nobody_expected_is_logged_with_its_traceback(reader, caplog, settings):
+def test_what_nobody_expected_is_logged_with_its_traceback(user, caplog, settings):
     settings.ANTHROPIC_MODEL = lazystr("a model that is no string")
-    reply = reader.post("/chat/ask/", {"prompt": "my secret question"})
+    reply = user.post("/chat/ask/", {"prompt": "my secret question"})
     assert (reply.status, reply.json["error"]) == (500, "Something went wrong")
     (record,) = [record for record in caplog.records if record.name == "claude"]
     assert record.levelno == logging.ERROR
@@ -94,63 +94,63 @@ def test_what_nobody_expected_is_logged_with_its_traceback(reader, caplog, setti
     assert "my secret question" not in caplog.text
 
 
-def test_a_key_that_cannot_work_is_found_before_the_network_is_asked(reader, settings):
+def test_a_key_that_cannot_work_is_found_before_the_network_is_asked(user, settings):
     settings.CLAUDE_OFFLINE = False
     for key in ("", "  ", "sk-ant-one\nsk-ant-two", "sk-ant-é"):
         settings.ANTHROPIC_API_KEY = key
-        reply = reader.post("/chat/ask/", {"prompt": "Hello"})
+        reply = user.post("/chat/ask/", {"prompt": "Hello"})
         assert (reply.status, reply.json["error"]) == (500, "Service misconfigured")
 
 
-def test_an_overload_is_tried_again(reader, settings, wire):
+def test_an_overload_is_tried_again(user, settings, wire):
     settings.CLAUDE_MAX_RETRIES = 1
-    assert reader.post("/chat/ask/", {"prompt": "fail once overloaded_error"}).status == 200
+    assert user.post("/chat/ask/", {"prompt": "fail once overloaded_error"}).status == 200
     assert len(wire) == 2
     first, second = (attempt["headers"]["anthropic-idempotency-key"] for attempt in wire)
     assert first == second
 
 
-def test_an_answer_in_one_piece_that_takes_too_long_is_not_asked_for_again(reader, settings, wire):
+def test_an_answer_in_one_piece_that_takes_too_long_is_not_asked_for_again(user, settings, wire):
     settings.CLAUDE_MAX_RETRIES = 1
-    assert reader.post("/chat/ask/", {"prompt": "fail once timeout"}).status == 504
+    assert user.post("/chat/ask/", {"prompt": "fail once timeout"}).status == 504
     assert len(wire) == 1
 
 
 # % if cookiecutter.view_style != "sync"
-def test_a_stream_that_does_not_begin_is_asked_for_again(reader, settings, wire):
+def test_a_stream_that_does_not_begin_is_asked_for_again(user, settings, wire):
     settings.CLAUDE_MAX_RETRIES = 1
-    assert reader.post("/chat/stream/", {"prompt": "fail once timeout"}).status == 200
+    assert user.post("/chat/stream/", {"prompt": "fail once timeout"}).status == 200
     assert len(wire) == 2
 
 
 # % endif
-def test_a_longer_wait_than_the_cap_is_not_slept_through(reader, settings, wire):
+def test_a_longer_wait_than_the_cap_is_not_slept_through(user, settings, wire):
     settings.CLAUDE_MAX_RETRIES = 1
     settings.CLAUDE_RETRY_AFTER_CAP = offline.RETRY_AFTER - 1
-    reply = reader.post("/chat/ask/", {"prompt": "fail once rate_limit_error"})
+    reply = user.post("/chat/ask/", {"prompt": "fail once rate_limit_error"})
     assert (reply.status, reply.headers["Retry-After"]) == (429, str(offline.RETRY_AFTER))
     assert len(wire) == 1
 
 
 @pytest.mark.parametrize("failure", ["overloaded_error", "connect"])
-def test_no_retry_waits_past_the_deadline(reader, settings, wire, failure):
+def test_no_retry_waits_past_the_deadline(user, settings, wire, failure):
     settings.CLAUDE_MAX_RETRIES = 1
     settings.CLAUDE_DEADLINE = 0.3
-    reply = reader.post("/chat/ask/", {"prompt": f"fail {failure}"})
+    reply = user.post("/chat/ask/", {"prompt": f"fail {failure}"})
     assert (reply.status, reply.json["error"]) == (502, "AI service unavailable")
     assert len(wire) == 1
 
 
-def test_a_wait_that_makes_no_sense_is_not_slept_through_either(reader, settings, wire, monkeypatch):
+def test_a_wait_that_makes_no_sense_is_not_slept_through_either(user, settings, wire, monkeypatch):
     settings.CLAUDE_MAX_RETRIES = 1
     monkeypatch.setattr(offline, "RETRY_AFTER", "inf")
-    assert reader.post("/chat/ask/", {"prompt": "fail once rate_limit_error"}).status == 200
+    assert user.post("/chat/ask/", {"prompt": "fail once rate_limit_error"}).status == 200
     assert len(wire) == 2
 
 
 def test_a_failure_survives_pickling():
-    failure = pickle.loads(pickle.dumps(Failure("rate_limited", "429", request_id="req_1", retry_after=2.5)))  # noqa: S301
-    assert (failure.status, failure.request_id, failure.retry_after) == (429, "req_1", 2.5)
+    failure = pickle.loads(pickle.dumps(Failure("rate_limited", "429", anthropic_request_id="req_1", retry_after=2.5)))  # noqa: S301
+    assert (failure.status, failure.anthropic_request_id, failure.retry_after) == (429, "req_1", 2.5)
 
 
 @pytest.mark.parametrize(

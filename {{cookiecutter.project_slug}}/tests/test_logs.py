@@ -6,8 +6,8 @@ import logging
 import pytest
 from django.test import RequestFactory
 
-from config import logs
-from config.visits import Visit, current
+from config.logging import AddRequestId, JsonFormatter, LowerSecurityErrors, TextFormatter
+from config.request_log import RequestRecord, current
 
 KEY = "-".join(["sk", "ant", "api03", "a_key", "that", "leaked"])  # git would refuse it whole
 
@@ -19,7 +19,7 @@ def record(message, *values, **extra):
 
 
 def test_a_line_is_one_json_object_with_its_extras():
-    line = json.loads(logs.Json().format(record("Two\nlines: %s", "é", outcome="left", seconds=1.5)))
+    line = json.loads(JsonFormatter().format(record("Two\nlines: %s", "é", outcome="left", seconds=1.5)))
     assert (line["level"], line["logger"], line["message"]) == ("WARNING", "claude", "Two\nlines: é")
     assert (line["outcome"], line["seconds"]) == ("left", 1.5)
     assert line["time"].endswith("+00:00")
@@ -27,10 +27,10 @@ def test_a_line_is_one_json_object_with_its_extras():
 
 def test_a_line_of_django_does_not_show_the_query_of_a_request():
     request = RequestFactory().get("/", {"prompt": "secret"})
-    assert "secret" not in logs.Json().format(record("Not found", request=request))
+    assert "secret" not in JsonFormatter().format(record("Not found", request=request))
 
 
-@pytest.mark.parametrize("formatter", [logs.Json, logs.Lines])
+@pytest.mark.parametrize("formatter", [JsonFormatter, TextFormatter])
 def test_no_secret_gets_past_the_last_line_of_defence(settings, formatter):
     settings.ANTHROPIC_API_KEY = "no-prefix-but-ours"
     settings.SECRET_KEY = 'the-"secret"-of-the-séssions'
@@ -46,28 +46,28 @@ def test_no_secret_gets_past_the_last_line_of_defence(settings, formatter):
     assert not [secret for secret in secrets if secret in line]
 
 
-def test_nobody_is_called_for_what_a_stranger_sends():
+def test_a_security_error_that_a_client_caused_is_a_warning():
     line = record("Invalid HTTP_HOST header")
     line.name, line.levelno, line.levelname = "django.security.DisallowedHost", logging.ERROR, "ERROR"
-    assert logs.OfStrangers().filter(line)
-    assert json.loads(logs.Json().format(line))["level"] == "WARNING"
+    assert LowerSecurityErrors().filter(line)
+    assert json.loads(JsonFormatter().format(line))["level"] == "WARNING"
     ours = record("A stream failed")
     ours.levelno = logging.ERROR
-    assert logs.OfStrangers().filter(ours)
+    assert LowerSecurityErrors().filter(ours)
     assert ours.levelno == logging.ERROR
 
 
 def test_a_line_says_which_request_it_belongs_to():
-    visit = Visit("GET", "/")
-    token = current.set(visit)
+    request = RequestRecord("GET", "/")
+    token = current.set(request)
     try:
         line = record("Anything")
-        assert logs.OfRequest().filter(line)
-        assert line.request_id == visit.request_id
+        assert AddRequestId().filter(line)
+        assert line.request_id == request.request_id
     finally:
         current.reset(token)
     line = record("Anything")
-    assert logs.OfRequest().filter(line)
+    assert AddRequestId().filter(line)
     assert not hasattr(line, "request_id")
 
 
@@ -84,6 +84,6 @@ def test_a_line_says_which_request_it_belongs_to():
 )
 def test_a_request_keeps_the_id_that_a_trusted_proxy_gave_it(settings, trusted, claimed, believed):
     settings.TRUST_PROXY = trusted
-    visit = Visit("GET", "/", claimed)
-    assert (visit.request_id == claimed) == believed
-    assert len(visit.request_id) >= 8
+    request = RequestRecord("GET", "/", claimed)
+    assert (request.request_id == claimed) == believed
+    assert len(request.request_id) >= 8

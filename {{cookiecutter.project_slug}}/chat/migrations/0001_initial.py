@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name="Question",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("request_id", models.UUIDField(default=uuid.uuid4)),
+                ("idempotency_key", models.UUIDField(default=uuid.uuid4)),
                 ("digest", models.CharField(max_length=64)),
                 (
                     "state",
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("asked_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ("outcome", models.JSONField(null=True)),
+                ("answer", models.JSONField(null=True)),
                 (
                     "user",
                     models.ForeignKey(
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("user", "request_id"), name="one_question_per_request_id")
+                    models.UniqueConstraint(fields=("user", "idempotency_key"), name="one_question_per_idempotency_key")
                 ],
             },
         ),

@@ -1,6 +1,6 @@
 // The chat page: sends the question, shows the answer as it arrives, and says plainly how it ended.
 // Without this script the form posts by itself and the server renders the answer.
-// What a reader may be told stands in templates/chat/turn.html.
+// What a user may be told stands in templates/chat/turn.html.
 
 const form = document.querySelector("#ask");
 const prompt = form.elements.prompt;
@@ -27,10 +27,10 @@ class Failure extends Error {
 // --- The wire -----------------------------------------------------------------------------------
 
 /** Asks, hands each piece of text to `show`, and returns {stop_reason, usage}. Throws a Failure. */
-async function receive(question, id, signal, show) {
+async function receive(question, key, signal, show) {
   const body = new FormData(form);
   body.set("prompt", question);
-  body.set("request_id", id); // the server answers, and pays for, each id once
+  body.set("idempotency_key", key); // the server answers, and pays for, each key once
   const headers = { Accept: "text/event-stream, application/json" };
   let response;
   try {
@@ -52,9 +52,9 @@ async function receive(question, id, signal, show) {
     show(data.answer);
     return data;
   }
-  const { status: code, headers: told } = response;
+  const { status: code, headers: responseHeaders } = response;
   const note = typeof data.error === "string" ? "error" : String(code);
-  throw new Failure(note, { sentence: data.error, status: code, wait: seconds(told.get("Retry-After")) });
+  throw new Failure(note, { sentence: data.error, status: code, wait: seconds(responseHeaders.get("Retry-After")) });
 }
 
 /** The JSON of each event in a stream. https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -100,7 +100,7 @@ function uuid() {
 
 // --- The page -----------------------------------------------------------------------------------
 
-async function ask(question, id = uuid()) {
+async function ask(question, key = uuid()) {
   const turn = blank.cloneNode(true);
   const text = turn.querySelector(".answer").appendChild(document.createTextNode(""));
   turn.querySelector(".question").textContent = question;
@@ -115,7 +115,7 @@ async function ask(question, id = uuid()) {
 
   asking = new AbortController();
   const { signal } = asking;
-  const outcome = await receive(question, id, signal, (delta) => {
+  const outcome = await receive(question, key, signal, (delta) => {
     if (!text.data) note(turn);
     text.appendData(delta);
     follow();
@@ -127,7 +127,7 @@ async function ask(question, id = uuid()) {
 
   document.body.toggleAttribute("data-busy", false);
   turn.removeAttribute("aria-busy");
-  if (outcome instanceof Failure) fail(turn, outcome, question, id, text.data);
+  if (outcome instanceof Failure) fail(turn, outcome, question, key, text.data);
   else finish(turn, outcome, text.data);
   if (text.data && navigator.clipboard) offer(turn, ".copy", (event) => copy(event.target, text.data));
   follow();
@@ -144,7 +144,7 @@ function finish(turn, { stop_reason: reason, usage }, text) {
 }
 
 /** Says why there is no whole answer, and offers what can be done about it. */
-function fail(turn, { note: name, sentence, status: code, wait }, question, id, text) {
+function fail(turn, { note: name, sentence, status: code, wait }, question, key, text) {
   turn.querySelector('[data-note="error"]').textContent = sentence;
   end(turn, has(turn, name) ? name : "unexpected", text && "partial");
   const leave = () => text || turn.remove(); // nothing that arrived is lost
@@ -152,12 +152,12 @@ function fail(turn, { note: name, sentence, status: code, wait }, question, id, 
   if (code === 401) offer(turn, ".sign-in", keep);
   if (code === 403) offer(turn, ".reload", keep);
   if (code < 400 || code === 409 || code === 429 || code >= 500) {
-    // Without a word from the server it may have answered all the same: under the same id that answer comes again.
+    // Without a word from the server it may have answered all the same: under the same key that answer comes again.
     const unknown = code === 409 || (!sentence && name !== "stopped");
     const again = offer(turn, ".again", () => {
       if (asking) return;
       leave();
-      ask(question, unknown ? id : undefined);
+      ask(question, unknown ? key : undefined);
     });
     if (wait) countDown(again, Date.now() + wait * 1000);
   }
@@ -264,6 +264,6 @@ document.addEventListener("keydown", (event) => {
 
 document.querySelector("#keys").hidden = false;
 
-// A question that was waiting for its reader to sign in.
+// A question that was waiting for its user to sign in.
 prompt.value ||= sessionStorage.getItem("question") ?? "";
 sessionStorage.removeItem("question");

@@ -1,0 +1,128 @@
+# Sent before each call, with `call`. A receiver that raises `claude.failures.Refused` keeps it from being made.
+call_starting = Signal()
+# Sent after each call that `call_starting` was sent for, with `call`, however it ended. What a receiver raises is logged.
+call_ended = Signal()
+
+
+class Call(AnswerReader):
+    """A call under way: who asked, what for, and what is known of the answer so far.
+
+    `outcome` is None until the call has ended. Then it is "answered", "left" when nobody waited for the end, "refused"
+    when a receiver of `call_starting` refused it, or else the kind of a `Failure`.
+    """
+
+    def __init__(
+        self, request: Mapping[str, Any], *, user: Any = None, purpose: str = "", deadline: Deadline | None = None
+    ) -> None:
+        super().__init__(request.get("model"))
+        self.request = request
+        self.user = user
+        self.purpose = purpose
+        self.deadline = deadline or Deadline()
+        self.outcome: str | None = None
+        self._started = time.monotonic()
+        self._seconds: float | None = None
+        self._first_text_after: float | None = None
+        self._unexpected: Exception | None = None  # for the traceback in the log
+
+    @property
+    def seconds(self) -> float:
+        """How long the call took, or has taken so far, attempts and pauses included."""
+        return time.monotonic() - self._started if self._seconds is None else self._seconds
+
+    def feed(self, event: str | None, data: str) -> str:
+        text = super().feed(event, data)
+        if text and self._first_text_after is None:
+            self._first_text_after = self.seconds
+        return text
+
+    def log_fields(self) -> dict[str, Any]:
+        """What the log says of the call, never what was said in it. Times are in seconds."""
+        first = self._first_text_after
+        return {
+            "outcome": self.outcome,
+            "purpose": self.purpose,
+            "user_id": getattr(self.user, "pk", None),
+            "model": self.model,
+            "anthropic_request_id": self.anthropic_request_id,
+            "stop_reason": self.stop_reason,
+            **self.usage.as_dict(),
+            "seconds": round(self.seconds, 3),
+            "seconds_to_first_token": None if first is None else round(first, 3),
+        }
+
+    def failure_for(self, error: Exception) -> Failure | None:
+        """The `Failure` to raise in place of an error; None for one of the block's own code, which passes as it is."""
+        if isinstance(error, Failure):
+            failure = error
+        elif is_of_the_call(error):
+            failure = as_failure(error)
+            if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
+                self._unexpected = error
+        else:
+            return None
+        failure.anthropic_request_id = failure.anthropic_request_id or self.anthropic_request_id
+        return failure
+
+    def end(self, failure: Failure | None = None) -> None:
+        """Says how the call ended, in its one line of the log."""
+        self._seconds = self.seconds
+        if failure is None:
+            self.outcome = "answered" if self.is_whole else "left"
+            counts = (self.usage.all_input_tokens, self.usage.output_tokens)
+            line = "Claude call %s: %d tokens in, %d out, %.1f s, request id %s"
+            values = (self.outcome, *counts, self.seconds, self.anthropic_request_id)
+            logger.info(line, *values, extra=self.log_fields())
+        else:
+            self.outcome, self.anthropic_request_id = failure.kind, failure.anthropic_request_id
+            values = (failure.kind, failure.detail, failure.anthropic_request_id)
+            line = "Claude call failed: %s, %s, request id %s"
+            logger.log(failure.level, line, *values, exc_info=self._unexpected, extra=self.log_fields())
+            self._unexpected = None
+
+
+# The call that this thread or task is making.
+current: ContextVar[Call | None] = ContextVar("current_call", default=None)
+
+
+def call_of(attempt: Any) -> Call:
+    """The call that an attempt of the SDK belongs to.
+
+    What is asked outside of `open`, such as the list of models, has no line in the log, but a deadline all the same.
+    """
+    call = current.get()
+    if call is None or (call.outcome is not None and attempt.retries_taken == 0):
+        call = Call({})
+        call.outcome = "outside"
+        current.set(call)
+    return call
+
+
+def as_failure(error: Exception) -> Failure:
+    """What an error stands for. Nothing of the error itself goes further, whatever the API has sent."""
+    try:
+        failure = failures.classify(error)
+    except Exception:
+        failure = Failure("unexpected", type(error).__name__)
+    # What came before an error may quote the prompt.
+    error.__cause__, error.__suppress_context__ = None, True
+    return failure
+
+
+def is_of_the_call(error: BaseException) -> bool:
+    """Whether the SDK or this package raised an error, and not the code in the block."""
+    modules = [frame.f_globals.get("__name__", "").split(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return modules[-1] == "claude" or not {"anthropic", "httpx2"}.isdisjoint(modules)
+
+
+def release_connections() -> None:
+    """Gives the database connections of this thread back, unless a transaction, as in a test, is open on one.
+
+    Claude may take minutes, and a pool has few connections.
+    https://docs.djangoproject.com/en/stable/ref/databases/#persistent-connections
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+

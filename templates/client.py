@@ -1,0 +1,24 @@
+def options() -> dict[str, Any]:
+    """What every client is built with. The key is explicit: no profile or file of the machine takes its place."""
+    key = settings.ANTHROPIC_API_KEY.strip()
+    if settings.CLAUDE_OFFLINE:
+        key = "offline"
+    elif not key or not key.isascii() or not key.isprintable():
+        raise Failure("misconfigured", "check ANTHROPIC_API_KEY: it is empty or no key at all")
+    return {
+        "api_key": key,
+        "base_url": settings.ANTHROPIC_BASE_URL,
+        "max_retries": settings.CLAUDE_MAX_RETRIES,
+        "timeout": settings.CLAUDE_TIMEOUT,
+        "middleware": [calls.limit_attempt],
+        # Traces, where they are collected, never hold prompts or answers.
+        "open_telemetry": {"traces": {"content_mode": "metadata_only"}},
+    }
+
+
+def http_options() -> dict[str, Any]:
+    """What the SDK's HTTP client is built with. No redirect takes a prompt elsewhere."""
+    carrier = {"transport": StandIn()} if settings.CLAUDE_OFFLINE else {}
+    return {"follow_redirects": False, "event_hooks": {"response": [calls.limit_response]}, **carrier}
+
+

@@ -1,0 +1,10 @@
+def whole(pieces: list[str], done: Event) -> Json:
+    """The answer that the events of a stream come to."""
+    return {"answer": "".join(pieces), **{name: value for name, value in done.items() if name != "done"}}
+
+
+def replayed(answer: Json | None) -> list[Event]:
+    """The events of an answer that was given before, if it was."""
+    return [] if answer is None else [{"delta": answer["answer"]}, done(answer)]
+
+

@@ -1,0 +1,26 @@
+Event = dict[str, Any]
+# An event without content: a comment tells the browser, and every proxy on the way, that the answer is still coming.
+KEEPALIVE: Event = {}
+
+HEADERS = {
+    # Nothing keeps an answer, and nothing compresses one: that would hold its pieces back.
+    "Cache-Control": "no-cache, no-transform",
+    "Content-Encoding": "identity",
+    # https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering
+    "X-Accel-Buffering": "no",
+}
+
+
+def done(answer: Mapping[str, Any]) -> Event:
+    """The last event of an answer: all that its JSON says but the text."""
+    return {"done": True, **{name: value for name, value in answer.items() if name != "answer"}}
+
+
+def frame(event: Event | Failure) -> bytes:
+    """An event on the wire."""
+    if event == KEEPALIVE:
+        return b": keepalive\n\n"
+    content = error_json(event) if isinstance(event, Failure) else event
+    return f"data: {json.dumps(content)}\n\n".encode()
+
+

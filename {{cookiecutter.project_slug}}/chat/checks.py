@@ -1,0 +1,24 @@
+"""What `manage.py check` says about the settings of the chat.
+
+https://docs.djangoproject.com/en/stable/topics/checks/
+"""
+
+from django.core.checks import CheckMessage, register
+
+from claude.checks import errors_of_positive
+
+POSITIVE = (
+    "CHAT_MAX_PROMPT_CHARS",
+    "CHAT_REMEMBER",
+# % if cookiecutter.view_style == "async"
+    "CHAT_MAX_PROMPTS",
+# % endif
+# % if cookiecutter.view_style != "sync"
+    "CHAT_KEEPALIVE",
+# % endif
+)
+
+
+@register
+def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
+    return errors_of_positive(POSITIVE, "chat.E001")

@@ -1,0 +1,35 @@
+"""The page where people ask, with the answer to a question that was asked without JavaScript."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from chat.forms import PromptForm
+from claude.failures import Failure
+
+
+def page_response(
+    request: HttpRequest, answer: Mapping[str, Any] | None = None, failure: Failure | None = None
+) -> HttpResponse:
+    prompt = request.POST.get("prompt", "")
+    # The next question gets a key of its own; one that is being answered keeps its key until it is.
+    key = request.POST.get("idempotency_key") if failure and failure.status == 409 else None
+    context = {
+        "form": PromptForm(initial={"prompt": prompt if failure else ""}),
+# % if cookiecutter.view_style == "sync"
+        "endpoint": reverse("chat:ask"),
+# % else
+        "endpoint": reverse("chat:stream"),
+# % endif
+        "idempotency_key": key or uuid.uuid4(),
+        "question": prompt,
+        "answer": "",
+        "stop_reason": "",
+        "error": failure.sentence if failure else "",
+        **(answer or {}),
+    }
+    return render(request, "chat/page.html", context, status=failure.status if failure else 200)

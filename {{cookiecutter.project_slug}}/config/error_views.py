@@ -1,0 +1,54 @@
+"""What Django answers when no view does: JSON to scripts, a page to people.
+
+https://docs.djangoproject.com/en/stable/topics/http/views/#customizing-error-views
+"""
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+from django.views import csrf, defaults
+
+from chat.errors import error_response
+from claude.failures import Failure, Refused
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW."""
+    if wants_json(request):
+        return error_response(Refused(403, "Please reload the page, then ask once more."))
+    return csrf.csrf_failure(request, reason)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400: for a body that is too large, or that no view could read."""
+    if not wants_json(request):
+        return defaults.bad_request(request, exception)
+    if isinstance(exception, RequestDataTooBig):
+        return error_response(Refused(413, "Your question is too long: please shorten it."))
+    return error_response(Refused(400, "Your question could not be read: please reload the page and ask again."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404."""
+    if wants_json(request):
+        return error_response(Refused(404, "There is nothing at this address."))
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: for what goes wrong outside a view, as when the database is gone."""
+    if wants_json(request):
+        return error_response(Failure("unexpected"))
+    return defaults.server_error(request)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the request is for an endpoint (chat.decorators.endpoint), or prefers JSON to a page."""
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        view = None
+    return getattr(view, "answers_json", False) or request.get_preferred_type(TYPES) != "text/html"
+
+
+TYPES = ["text/html", "application/json"]
