@@ -1,4 +1,4 @@
-"""The GitHub workflows, the template's and the rendered ones: what they run, and that nobody else can change it."""
+"""What the template and the rendered projects have GitHub do: workflows that are pinned, and updates by Dependabot."""
 
 import re
 
@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from bakery import PAIRS, TEMPLATE, name_of
+from dockerfile import dockerfile_of, stages_of
 
 ON_GITHUB = [answers for answers in PAIRS if answers["ci"] == "github"]
 
@@ -54,3 +55,46 @@ def test_a_workflow_may_only_read_the_repository(repository):
 def test_a_rendered_workflow_runs_every_check_that_the_makefile_has(bake):
     (text,) = workflows_of(bake(ci="github", docker=True))
     assert sorted(commands_in(text)) == sorted(["make image", "make setup", "make lint", "make check", "make test"])
+
+
+def updates_of(repository):
+    """{ecosystem: what Dependabot does for it}."""
+    config = yaml.safe_load((repository / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
+    assert config.keys() == {"version", "updates"}
+    updates = {update["package-ecosystem"]: update for update in config["updates"]}
+    assert len(updates) == len(config["updates"])
+    return updates
+
+
+def test_dependabot_knows_every_place_that_names_a_version(repository):
+    """.pre-commit-config.yaml is none: its hooks are local."""
+    places = {
+        "github-actions": repository / ".github" / "workflows",
+        "pip": repository / "requirements.txt",
+        "docker": repository / "deploy" / "Dockerfile",
+    }
+    wanted = {ecosystem for ecosystem, path in places.items() if path.exists()}
+    assert updates_of(repository).keys() == wanted | ({"uv"} if "pip" not in wanted else set())
+    hooks = yaml.safe_load((repository / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in hooks["repos"]] == ["local"]
+
+
+def test_dependabot_looks_where_the_versions_are(repository):
+    needs = {"github-actions": ".github/workflows", "uv": "pyproject.toml", "pip": "requirements.txt"}
+    for ecosystem, update in updates_of(repository).items():
+        assert (repository / update["directory"].lstrip("/") / needs.get(ecosystem, "Dockerfile")).exists(), ecosystem
+
+
+def test_dependabot_proposes_once_a_week_in_one_pull_request_what_is_a_week_old(repository):
+    for update in updates_of(repository).values():
+        assert update["schedule"] == {"interval": "weekly"}
+        assert [group["patterns"] for group in update["groups"].values()] == [["*"]]
+        assert update["cooldown"] == {"default-days": 7}
+
+
+def test_dependabot_sees_every_image_that_a_dockerfile_names(repository):
+    """It reads FROM, and no COPY --from: that may only name a stage."""
+    if "docker" in updates_of(repository):
+        stages = stages_of(dockerfile_of(repository))
+        copied = {instruction.flags.get("from") for stage in stages for instruction in stage.instructions}
+        assert copied - {None} <= {stage.name for stage in stages}
