@@ -1,6 +1,9 @@
 """What the template and the rendered projects have GitHub do: workflows that are pinned, and updates by Dependabot."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -98,3 +101,25 @@ def test_dependabot_sees_every_image_that_a_dockerfile_names(repository):
         stages = stages_of(dockerfile_of(repository))
         copied = {instruction.flags.get("from") for stage in stages for instruction in stage.instructions}
         assert copied - {None} <= {stage.name for stage in stages}
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"), [("dependabot", "dependabot.yml"), ("github-workflows", "workflows/*.yml")]
+)
+def test_github_knows_every_key_and_value(bake, schema, files):
+    """All files are checked at once: reading the schema takes longer than the rest."""
+    repositories = [TEMPLATE, *(bake(**answers) for answers in ON_GITHUB)]
+    found = [path for repository in repositories for path in (repository / ".github").glob(files)]
+    assert len(found) == len(repositories)
+    check("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *found)
+
+
+def test_zizmor_finds_nothing_unsafe(repository):
+    check("zizmor", "--offline", "--quiet", "--no-progress", repository / ".github")
+
+
+def check(program, *arguments):
+    """Run a tool of these tests. What it finds fails the test."""
+    command = [Path(sys.executable).parent / program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
