@@ -73,7 +73,7 @@ def for_others():
 
 
 def lifted_site(project, folder, port):
-    """The project's own nginx.conf, but for the limits per client: all readers here come from one address."""
+    """The project's own nginx.conf, but for the limits per client: all users here come from one address."""
     site = Site(project, folder, port)
     for limit in ("questions burst=20", "sign_in burst=20"):
         site.change(f"limit_req zone={limit} nodelay;", "")

@@ -25,16 +25,16 @@ from claude.failures import Failure  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.test import RequestFactory, override_settings  # noqa: E402
 
-READER = get_user_model()(pk=1, username="reader")
+USER = get_user_model()(pk=1, username="user")
 
 
 def call(surface, prompt):
     """What a view does with a question, without what it then makes of a failure."""
     if surface == "events":
         with_user = "user" in inspect.signature(views.events).parameters
-        return views.events(prompt, READER) if with_user else views.events(prompt)
+        return views.events(prompt, USER) if with_user else views.events(prompt)
     request = RequestFactory().post("/chat/ask/", {"prompt": prompt})
-    request.user = READER
+    request.user = USER
     return views.answer(request)
 
 
