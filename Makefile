@@ -90,7 +90,7 @@ disasters: setup ## Kill a worker and PostgreSQL under load, and look for lost a
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/disasters.py $(A)
 
 .PHONY: faults
-faults: setup ## Have every failure happen to every variant, and print what the reader read
+faults: setup ## Have every failure happen to every variant, and print what the user read
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults build/faults
 
 .PHONY: mutants

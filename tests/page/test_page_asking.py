@@ -140,5 +140,5 @@ def test_stop_closes_the_connection(page, wire):
     exchange = wire.take(page).start().send(event(delta="Half"))
     expect(answer(page)).to_have_text("Half")
     button(page, "Stop").click()
-    assert exchange.reader_leaves()
+    assert exchange.client_leaves()
     expect_unfinished(page, "Half", "Stopped.")

@@ -15,7 +15,7 @@ from documents import (
 )
 from environments import declared_dependencies
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "AGENTS.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "AGENTS.md", "tests/README.md"]
 
 
 def test_the_readme_explains_every_question_and_no_other():
@@ -39,7 +39,15 @@ def test_every_command_named_is_there(bake, document):
 def test_every_path_named_is_there(bake, document):
     made_by_running = {"build/", ".venv", "uv.lock", "requirements.txt", "requirements-dev.txt"}
     named = paths_named_in(text_of(document)) - made_by_running
-    assert [path for path in named if not is_there(TEMPLATE, path) and not is_there(bake(), path)] == []
+    folders = [(TEMPLATE / document).parent, TEMPLATE, bake()]
+    assert [path for path in named if not any(is_there(folder, path) for folder in folders)] == []
+
+
+def test_the_map_of_the_tests_names_every_test_and_helper_and_no_other():
+    tests = TEMPLATE / "tests"
+    named = set(re.findall(r"^\| `([\w/]+\.py)` \|", text_of("tests/README.md"), re.MULTILINE))
+    there = {path.relative_to(tests).as_posix() for path in [*tests.rglob("test_*.py"), *tests.glob("support/*.py")]}
+    assert {path for path in named if "/test_" in path or path.startswith("support/")} == there
 
 
 def test_the_readme_says_why_each_dependency_is_there(bake):

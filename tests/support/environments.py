@@ -153,7 +153,7 @@ KEPT = {"HOME", "LANG", "LC_ALL", "TMPDIR", "CI", "SSL_CERT_FILE", "SSL_CERT_DIR
 
 
 def variables_for(environment, **variables):
-    """What a rendered project finds in its process environment: nothing that somebody exported for another project."""
+    """What a rendered project finds in its process environment: nothing that was exported for another project."""
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(("UV_", "PIP_"))}
     path = os.environ["PATH"]
     if environment:

@@ -26,7 +26,7 @@ NOT_RUN = [
 """The steps that are left out, word for word."""
 
 ACCOUNT = "10001"
-"""Only root may give files away: whoever runs the tests stands in for the account of the image."""
+"""Only root may give files away: the account that runs the tests stands in for the account of the image."""
 
 
 class Base(NamedTuple):
