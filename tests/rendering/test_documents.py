@@ -52,7 +52,9 @@ def test_the_map_of_the_tests_names_every_test_and_helper_and_no_other():
 
 def test_the_readme_says_why_each_dependency_is_there(bake):
     """Whatever any variant declares."""
-    explained = re.findall(r"^\| ([a-z, -]+) \|", text_of("README.md").split("## Why each dependency")[1], re.MULTILINE)
+    explained = re.findall(
+        r"^\| ([a-z0-9, -]+) \|", text_of("README.md").split("## Why each dependency")[1], re.MULTILINE
+    )
     named = set(re.split(r", | or ", ", ".join(explained))) - {"package"}
     assert named == {name for answers in [*VARIANTS, *PAIRS] for name in dependencies_of(bake(**answers))}
 
@@ -62,23 +64,23 @@ def project(request, bake):
     return bake(**request.param)
 
 
-@pytest.mark.parametrize("document", ["README.md", "AGENTS.md", "docs/deploy.md"])
-def test_a_rendered_document_names_only_what_its_project_has(project, document):
-    text = text_of(document, project)
+def test_the_rendered_documents_name_only_what_their_project_has(project):
+    documents = ["README.md", "AGENTS.md", *(f"docs/{path.name}" for path in (project / "docs").iterdir())]
+    text = "\n".join(text_of(document, project) for document in documents)
     made_by_running = {"uv.lock"}
     assert [path for path in paths_named_in(text) - made_by_running if not is_there(project, path)] == []
     assert make_targets_named_in(text) <= make_targets_of(text_of("Makefile", project))
 
 
-def test_the_rendered_readme_lists_every_setting_that_the_environment_decides(project):
+def test_a_rendered_document_lists_every_setting_that_the_environment_decides(project):
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((project / "config").glob("*.py")))
     read = set(re.findall(r"""(?:config|os\.environ\.get)\(\s*["']([A-Z_]+)""", code))
-    assert names_in_table(text_of("README.md", project), "name") == read
+    assert names_in_table(text_of("docs/settings.md", project), "name") == read
 
 
 def test_the_rendered_readme_says_why_each_dependency_is_there(project):
     table = text_of("README.md", project).split("## Why each dependency")[1]
-    explained = set(re.split(", ", ", ".join(re.findall(r"^\| ([a-z, -]+) \|", table, re.MULTILINE)))) - {"package"}
+    explained = set(re.split(", ", ", ".join(re.findall(r"^\| ([a-z0-9, -]+) \|", table, re.MULTILINE)))) - {"package"}
     assert explained == dependencies_of(project)
 
 
