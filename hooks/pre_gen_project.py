@@ -9,7 +9,7 @@ import os
 import sys
 import unicodedata
 
-OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "test", "tests"}
+OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "static", "templates", "test", "tests"}
 # The dependencies of the project and their dependencies, by the names to install and to import.
 # fmt: off
 DEPENDENCIES = {

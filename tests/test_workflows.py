@@ -10,6 +10,7 @@ import yaml
 
 from bakery import PAIRS, TEMPLATE, name_of
 from dockerfile import dockerfile_of, stages_of
+from documents import make_targets_of, text_of
 
 ON_GITHUB = [answers for answers in PAIRS if answers["ci"] == "github"]
 
@@ -58,6 +59,17 @@ def test_a_workflow_may_only_read_the_repository(repository):
 def test_a_rendered_workflow_runs_every_check_that_the_makefile_has(bake):
     (text,) = workflows_of(bake(ci="github", docker=True))
     assert sorted(commands_in(text)) == sorted(["make image", "make setup", "make lint", "make check", "make test"])
+
+
+def test_the_weekly_run_tests_the_newest_versions_and_every_other_run_the_locked_ones():
+    """`.ci/run` hands its argument to make."""
+    (workflow,) = map(yaml.safe_load, workflows_of(TEMPLATE))
+    (run,) = [step for step in workflow["jobs"]["test"]["steps"] if ".ci/run" in step.get("run", "")]
+    assert run["run"] == '.ci/run "$TARGET"'
+    assert run["env"]["TARGET"] == "${{ github.event_name == 'schedule' && 'newest' || 'test' }}"
+    assert {"newest", "test"} <= make_targets_of(text_of("Makefile"))
+    # YAML 1.1 reads the key `on` as true.
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", workflow[True]["schedule"][0]["cron"])
 
 
 def updates_of(repository):

@@ -104,7 +104,7 @@ def has_left(reply, way, nginx):
 @pytest.mark.parametrize("heard", [0, 2], ids=["before the first word", "in the middle"])
 @leaving
 def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard):
-    """At once in async, though Claude says nothing; at the next word in streaming."""
+    """At once in async, though Claude says nothing; in streaming when Claude sends the next thing, at the latest a word."""
     lane.script(Answer(deltas=WORDS, gated=True))
     reply = ask("/chat/stream/", prompt="Why?")
     lane.release(heard)
@@ -118,7 +118,7 @@ def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard)
     (call,) = lane.wait(left=1)
     assert (call.outcome, call.socket.closed_by) == ("client left", "client")
     if served.view_style == "streaming":
-        assert call.deltas == heard + 1
+        assert heard <= call.deltas <= heard + 1
     else:
         assert call.deltas == heard
         assert call.socket.closed_at - left_at < 1

@@ -143,7 +143,7 @@ def test_every_line_is_json_also_a_warning_of_a_package(production, lane, answer
     with production.serve(answers, tmp_path, lane.base_url, change=warn_of_something) as served:
         log = Log(served.server)
         user = served.user()
-        (style,) = re.findall(r'href="(/static/[^"]+\.css)"', user.get("/").text)
+        style = re.findall(r'href="(/static/[^"]+\.css)"', user.get("/").text)[0]
         assert user.get(style).status == 200
         assert user.post("/chat/ask/", {"prompt": QUESTION}).status == 200
         until(lambda: log.records(logger="access", path="/chat/ask/"))
