@@ -173,6 +173,7 @@ class AnswerReader:
         if event == "message_start":
             message = json.loads(data)["message"]
             self.model = message.get("model") or self.model
+            self._pieces.clear()
             self.usage = self.usage.updated(message.get("usage"))
         elif event == "message_delta":
             content = json.loads(data)

@@ -266,6 +266,7 @@ LOGGING = {
         # One line for each request. In development the server writes its own.
         "access": {"level": "WARNING" if DEBUG else "INFO"},
         "django.request": {"filters": ["drop_explained_errors"]},
+        "django.dispatch": {"filters": ["drop_explained_errors"]},
         "anthropic": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
 # % if cookiecutter.view_style == "async"

@@ -47,6 +47,11 @@ def test_the_events_of_a_stream_come_to_an_answer():
     assert reader.answer.usage == Usage(input_tokens=5, output_tokens=9)
 
 
+def test_another_stream_is_another_answer():
+    reader, _ = read(START, text("Yes"), END, STOP, START, text("No"), END, STOP)
+    assert reader.answer == "No"
+
+
 def test_a_stream_that_breaks_off_has_no_answer():
     reader, _ = read(START, text("Yes"), END)
     with pytest.raises(Failure):
