@@ -39,6 +39,14 @@ setup: .venv/.synced ## Make the environment in .venv
 test: setup ## Render every variant and prove it: PYTEST_ARGS="-k async" for some of it
 	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_ARGS)
 
+# The committed uv.lock stays as it is. What projects depend on is always tested in its newest versions.
+.PHONY: newest
+newest: setup ## Run the tests with the newest versions of their tools too, whatever uv.lock says
+	@rm -rf build/newest && mkdir -p build/newest && cp pyproject.toml uv.lock build/newest
+	$(BIN)/uv lock --upgrade --project build/newest --python $(BIN)/python
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --frozen --project build/newest --python $(BIN)/python
+	build/newest/.venv/bin/python -m pytest --numprocesses auto $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: setup ## Check this repository's own files
 	$(BIN)/ruff check --config pyproject.toml .
@@ -90,7 +98,7 @@ disasters: setup ## Kill a worker and PostgreSQL under load, and look for lost a
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/disasters.py $(A)
 
 .PHONY: faults
-faults: setup ## Have every failure happen to every variant, and print what the reader read
+faults: setup ## Have every failure happen to every variant, and print what the user read
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults build/faults
 
 .PHONY: mutants

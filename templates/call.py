@@ -53,6 +53,8 @@ class Call(AnswerReader):
 
     def failure_for(self, error: Exception) -> Failure | None:
         """The `Failure` to raise in place of an error; None for one of the block's own code, which passes as it is."""
+        if isinstance(error, ExceptionGroup):  # of a TaskGroup in the block
+            error = next(filter(is_of_the_call, error.exceptions), error)
         if isinstance(error, Failure):
             failure = error
         elif is_of_the_call(error):
@@ -60,8 +62,9 @@ class Call(AnswerReader):
             if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
                 self._unexpected = error
         else:
+            cut_off(error)
             return None
-        failure.anthropic_request_id = failure.anthropic_request_id or self.anthropic_request_id
+        failure.anthropic_request_id = self.anthropic_request_id
         return failure
 
     def end(self, failure: Failure | None = None) -> None:
@@ -73,8 +76,8 @@ class Call(AnswerReader):
             counts = (self.usage.all_input_tokens, self.usage.output_tokens, self.seconds)
             logger.info(line, self.outcome, *counts, self.anthropic_request_id, extra=self.log_fields())
         else:
-            self.outcome, self.anthropic_request_id = failure.kind, failure.anthropic_request_id
-            values = (failure.kind, failure.detail, failure.anthropic_request_id)
+            self.outcome = failure.kind
+            values = (failure.kind, failure.detail, self.anthropic_request_id)
             line = "Claude call failed: %s, %s, request id %s"
             logger.log(failure.level, line, *values, exc_info=self._unexpected, extra=self.log_fields())
             self._unexpected = None
@@ -111,7 +114,16 @@ def as_failure(error: Exception) -> Failure:
 def is_of_the_call(error: BaseException) -> bool:
     """Whether the SDK or this package raised an error, and not the code in the block."""
     modules = [frame.f_globals.get("__name__", "").split(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return modules[-1] == "claude" or not {"anthropic", "httpx2"}.isdisjoint(modules)
+    return modules[-1:] == ["claude"] or not {"anthropic", "httpx2"}.isdisjoint(modules)
+
+
+def cut_off(error: BaseException) -> None:
+    """Takes what the SDK raised off an error that came after it: a traceback would show both."""
+    while before := error.__cause__ or error.__context__:
+        if is_of_the_call(before):
+            error.__cause__, error.__suppress_context__ = None, True
+            return
+        error = before
 
 
 def release_connections() -> None:

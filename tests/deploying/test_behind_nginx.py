@@ -6,11 +6,12 @@ import re
 import pytest
 
 from claude_server.script import Answer, Status
-from nginx_server import BINARIES, Site, Visitor, find_nginx
-from tabs import SharedTab, Tab, next_event
+from http2_client import Http2Client
+from http_client import HttpClient
+from nginx_server import BINARIES, Site, find_nginx
 
 STYLES = ["sync", "streaming", "async"]
-PROTOCOLS = {"HTTP/1.1": Tab, "HTTP/2": SharedTab}
+PROTOCOLS = {"HTTP/1.1": HttpClient, "HTTP/2": Http2Client}
 STREAMS = ["streaming", "async"]
 SERVERS = ["sync", "async"]
 """One style for each kind of server, where only that makes a difference."""
@@ -19,7 +20,7 @@ WORDS = ["The ", "sky ", "is ", "blue."]
 A_YEAR = 31_536_000  # seconds
 PASSWORD = "seven-small-otters"
 HELD_BACK = 0.5
-"""Seconds after which a word that another reader has read by then counts as held back."""
+"""Seconds after which a word that another user has read by then counts as held back."""
 NGINX_WAITS = 2
 """Seconds that nginx waits for the project's next byte, where a test has it give up soon."""
 
@@ -65,25 +66,24 @@ def nginx(site):
 
 
 @pytest.fixture
-def visitor(served, nginx):
-    """Somebody who has signed in."""
-    return Visitor(nginx, served.cookies())
+def user(served, nginx):
+    """A user who has signed in."""
+    return nginx.user(served.cookies())
 
 
 @pytest.fixture
 def ask(served):
-    """ask(site, kind) opens a tab that has asked for a stream."""
-    tabs = []
+    """ask(site, kind) asks for a stream, with that kind of client, and gives the reply that is to come."""
+    replies = []
 
-    def ask(site, kind=Tab):
-        connection = site.connect(alpn=kind.alpn)
-        assert connection.selected_alpn_protocol() == kind.alpn[0]
-        tabs.append(kind(connection, site.domain, served.cookies(), "/chat/stream/", {"prompt": "Why?"}))
-        return tabs[-1]
+    def ask(site, kind=HttpClient):
+        replies.append(site.user(served.cookies(), kind).start_post("/chat/stream/", {"prompt": "Why?"}))
+        assert replies[-1].connection.selected_alpn_protocol() == kind.alpn
+        return replies[-1]
 
     yield ask
-    for tab in tabs:
-        tab.close()
+    for reply in replies:
+        reply.close()
 
 
 def site_of(served, folder):
@@ -99,25 +99,29 @@ def site_of(served, folder):
 def test_each_word_arrives_before_the_next_is_sent(site, lane, ask, kind, binary):
     lane.script(Answer(deltas=WORDS, gated=True))
     with site.start(find_nginx(binary)):
-        tab = ask(site, kind)
+        reply = ask(site, kind)
         for sent, word in enumerate(WORDS, start=1):
             lane.release(1)
-            assert next_event(tab) == {"delta": word}
+            assert next(reply.events()) == {"delta": word}
             assert lane.requests()[0].deltas == sent
-        assert next_event(tab)["done"] is True
-        assert tab.read() is None
-        told = [value for name, value in tab.headers if name in ("cache-control", "x-accel-buffering")]
-        assert sorted(told) == ["no", "no-cache, no-transform"]
+        assert next(reply.events())["done"] is True
+        assert reply.read_event() is None
+        assert reply.headers.get_all("Cache-Control") == ["no-cache, no-transform"]
+        assert reply.headers.get_all("X-Accel-Buffering") == ["no"]
 
 
 @pytest.mark.parametrize(
     ("served", "kind"),
-    [(WITH_WRAPPER["streaming"], Tab), (WITH_WRAPPER["streaming"], SharedTab), (WITH_WRAPPER["async"], Tab)],
+    [
+        (WITH_WRAPPER["streaming"], HttpClient),
+        (WITH_WRAPPER["streaming"], Http2Client),
+        (WITH_WRAPPER["async"], HttpClient),
+    ],
     ids=["streaming-HTTP/1.1", "streaming-HTTP/2", "async-HTTP/1.1"],
     indirect=["served"],
 )
 def test_a_buffering_nginx_would_fail_that(served, site, lane, ask, tmp_path, kind):
-    """Who asks by way of one still has nothing when somebody who asked later reads the first word.
+    """A user behind one still has nothing when a user who asked later reads the first word.
 
     Over HTTP/2 even a buffering nginx passes chunks on. This one asks by HTTP/1.0, so that gunicorn sends none;
     uvicorn does all the same, so async over HTTP/2 is the one pair that could not fail.
@@ -130,10 +134,10 @@ def test_a_buffering_nginx_would_fail_that(served, site, lane, ask, tmp_path, ki
         held_back = ask(buffering, kind)
         lane.release(1)
         lane.wait(deltas=1)
-        assert next_event(ask(site, kind)) == {"delta": WORDS[0]}
+        assert next(ask(site, kind).events()) == {"delta": WORDS[0]}
         held_back.connection.settimeout(HELD_BACK)
         with pytest.raises(TimeoutError):
-            held_back.read()
+            held_back.read_event()
 
 
 @each(*STREAMS)
@@ -144,7 +148,7 @@ def test_a_silent_stream_outlives_the_patience_of_nginx(served, talkative, tacit
         for project in (taciturn(served), talkative(served))
     )
     for project in (taciturn(served), talkative(served)):
-        project.reader().post("/chat/ask/", {"prompt": "The first question loads the SDK."})
+        project.user().post("/chat/ask/", {"prompt": "The first question loads the SDK."})
     lane.reset()
     lane.script(otherwise=Answer(deltas=WORDS, gated=True, pings=0.05))
     for one in (site, kept_site):
@@ -156,11 +160,11 @@ def test_a_silent_stream_outlives_the_patience_of_nginx(served, talkative, tacit
         cut = ask(site)
         lane.wait(arrived=3)
         lane.release(1, request=2)
-        assert list(iter(cut.read, None)) == [{"delta": WORDS[0]}]
+        assert list(iter(cut.read_event, None)) == [{"delta": WORDS[0]}]
         assert "upstream timed out" in site.log("error")
         lane.release(len(WORDS))
-        for tab in kept:
-            events = list(iter(tab.read, None))
+        for reply in kept:
+            events = list(iter(reply.read_event, None))
             assert ": keepalive" in events
             *deltas, done = [event for event in events if event != ": keepalive"]
             assert [event["delta"] for event in deltas] == WORDS
@@ -169,12 +173,12 @@ def test_a_silent_stream_outlives_the_patience_of_nginx(served, talkative, tacit
 
 
 @each("streaming")
-def test_one_client_may_ask_twenty_at_once(nginx, visitor, lane, ask):
+def test_one_client_may_ask_twenty_at_once(nginx, user, lane, ask):
     """And is refused the next one in words that the page's script can read."""
     lane.script(otherwise=Answer(deltas=WORDS, gated=True))
     lane.release(1)
-    assert [next_event(ask(nginx)) for _ in range(20)] == [{"delta": WORDS[0]}] * 20
-    refused = visitor.post("/chat/stream/", {"prompt": "Why?"})
+    assert [next(ask(nginx).events()) for _ in range(20)] == [{"delta": WORDS[0]}] * 20
+    refused = user.post("/chat/stream/", {"prompt": "Why?"})
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
     assert refused.headers["Content-Type"] == "application/json"
     assert refused.json == {"error": "Too many requests, please try again in a moment", "status": 429}
@@ -185,46 +189,46 @@ def test_one_client_may_ask_twenty_at_once(nginx, visitor, lane, ask):
 
 
 @each(*SERVERS)
-def test_readers_sign_in(served, nginx):
+def test_users_sign_in(served, nginx):
     """As a browser does it: with the origin, with the page that they come from, and with cookies that stay on HTTPS."""
-    account = ["--username", "guest", "--email", "guest@example.com"]
+    account = ["--username", "new", "--email", "new@example.com"]
     served.manage("createsuperuser", "--no-input", *account, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    visitor = Visitor(nginx)
-    reply = visitor.get("/")
+    user = nginx.user()
+    reply = user.get("/")
     assert (reply.status, reply.headers["Location"]) == (302, "/accounts/sign-in/?next=/")
-    signed_in = visitor.sign_in("guest", PASSWORD, {"Referer": f"https://{nginx.domain}/accounts/sign-in/?next=/"})
+    signed_in = user.sign_in("new", PASSWORD, {"Referer": f"https://{nginx.domain}/accounts/sign-in/?next=/"})
     cookies = {cookie.split("=")[0]: cookie.split("; ")[1:] for cookie in signed_in.headers.get_all("Set-Cookie")}
     assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookies["sessionid"])
     assert {"Secure", "SameSite=Lax"} <= set(cookies["csrftoken"])
-    assert "guest" in visitor.get("/").text
+    assert "new" in user.get("/").text
 
 
 @each(*SERVERS)
-def test_another_site_cannot_ask_for_them(visitor, lane):
+def test_another_site_cannot_ask_for_them(user, lane):
     for path in ("/chat/ask/", "/"):
-        assert visitor.post(path, {"prompt": "Why?"}, {"Origin": "https://other.example"}).status == 403
-        assert visitor.post(path, {"prompt": "Why?"}, {"X-CSRFToken": ""}).status == 403
+        assert user.post(path, {"prompt": "Why?"}, {"Origin": "https://other.example"}).status == 403
+        assert user.post(path, {"prompt": "Why?"}, {"X-CSRFToken": ""}).status == 403
     assert lane.requests() == []
-    assert visitor.post("/chat/ask/", {"prompt": "Why?"}).status == 200
+    assert user.post("/chat/ask/", {"prompt": "Why?"}).status == 200
 
 
 @each(*STYLES)
-def test_each_security_header_is_sent_once_with_whatever_the_project_says(served, nginx, visitor, lane):
+def test_each_security_header_is_sent_once_with_whatever_the_project_says(served, nginx, user, lane):
     lane.rule("misfortune", otherwise=Status(529))
-    stranger = Visitor(nginx)
+    anonymous = nginx.user()
     replies = {
-        "page": visitor.get("/"),
-        "redirect": stranger.get("/"),
-        "answer": visitor.post("/chat/ask/", {"prompt": "Why?"}),
-        "no such page": visitor.get("/none/"),
-        "refusal": stranger.post("/chat/ask/", {"prompt": "Why?"}),
-        "no question": visitor.post("/chat/ask/", {"prompt": ""}),
-        "failure": visitor.post("/chat/ask/", {"prompt": "misfortune"}),
-        "admin": stranger.get("/admin/login/"),
+        "page": user.get("/"),
+        "redirect": anonymous.get("/"),
+        "answer": user.post("/chat/ask/", {"prompt": "Why?"}),
+        "no such page": user.get("/none/"),
+        "refusal": anonymous.post("/chat/ask/", {"prompt": "Why?"}),
+        "no question": user.post("/chat/ask/", {"prompt": ""}),
+        "failure": user.post("/chat/ask/", {"prompt": "misfortune"}),
+        "admin": anonymous.get("/admin/login/"),
     }
     statuses = [200, 302, 200, 404, 403, 400, 502, 200]
     if served.view_style != "sync":
-        replies["stream"] = visitor.post("/chat/stream/", {"prompt": "Why?"})
+        replies["stream"] = user.post("/chat/stream/", {"prompt": "Why?"})
         statuses.append(200)
     assert [reply.status for reply in replies.values()] == statuses
     for what, reply in replies.items():
@@ -244,22 +248,22 @@ def test_django_too_refuses_an_unknown_host(site, served):
     """Should nginx ever be told to let one pass."""
     site.change("server_name example.com;", "server_name example.com other.example;")
     with site.start(find_nginx("system")):
-        assert Visitor(site, served.cookies()).get("/", {"Host": "other.example"}).status == 400
-        assert Visitor(site, served.cookies()).get("/").status == 200
+        assert site.user(served.cookies()).get("/", {"Host": "other.example"}).status == 400
+        assert site.user(served.cookies()).get("/").status == 200
 
 
 # --- Static files -----------------------------------------------------------------------------------
 
 
-def expect_static_files(reader, project):
+def expect_static_files(user, project):
     """All that the page refers to comes compressed, as `collectstatic` made it, and browsers may keep it for ever."""
-    names = set(re.findall(r'"/static/([^"]+)"', reader.get("/").text))
+    names = set(re.findall(r'"/static/([^"]+)"', user.get("/").text))
     assert sorted(name.rpartition(".")[2] for name in names) == ["css", "js", "svg"]
     for name in names:
         assert re.search(r"\.[0-9a-f]{12}\.", name)
-        reply = reader.get(f"/static/{name}", {"Accept-Encoding": "gzip"})
+        reply = user.get(f"/static/{name}", {"Accept-Encoding": "gzip"})
         assert reply.status == 200
-        content, body = (project / "staticfiles" / name).read_bytes(), reply.response.read()
+        content, body = (project / "staticfiles" / name).read_bytes(), reply.body
         # What is short may come as it is.
         assert reply.headers["Content-Encoding"] == "gzip" or len(content) < 1024
         assert (gzip.decompress(body) if reply.headers["Content-Encoding"] else body) == content
@@ -270,10 +274,10 @@ def expect_static_files(reader, project):
 
 
 @each("sync")
-def test_nginx_serves_the_static_files(served, visitor):
-    expect_static_files(visitor, served.project)
+def test_nginx_serves_the_static_files(served, user):
+    expect_static_files(user, served.project)
 
 
 @each(*STREAMS, nginx=False)
 def test_without_nginx_the_project_serves_them_itself(served):
-    expect_static_files(served.reader(), served.project)
+    expect_static_files(served.user(), served.project)

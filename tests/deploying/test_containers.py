@@ -4,9 +4,7 @@ import re
 import struct
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,12 +14,13 @@ import yaml
 from bakery import PAIRS, VARIANTS, choices, files_of, name_of
 from claude_server.client import KEY
 from claude_server.script import Answer
-from containers import PLANTED, STRANGERS, Container, Images, plant_strangers
+from containers import LEFTOVERS, PLANTED, Container, Images, plant_leftovers
 from dockerfile import context_of, dockerfile_of, stages_of
-from http_reader import HttpReader
+from http_client import HttpClient
 from image_build import NOT_RUN
 from postgres_server import postgresql
 from production import wait_until_loaded
+from scripted_server import ScriptedServer
 
 PASSWORD = "seven-small-otters"
 SECRETS = {"SECRET_KEY": "0a1b2c3d4e" * 6, "ANTHROPIC_API_KEY": KEY}
@@ -69,8 +68,8 @@ def test_hadolint_would_find_something(bake, tmp_path, ours, other, rule):
 
 @pytest.mark.parametrize("python_version", choices("python_version"))
 def test_the_image_has_the_python_that_was_chosen(bake, python_version):
-    stages = stages_of(dockerfile_of(bake(python_version=python_version)))
-    assert {stage.base for stage in stages if stage.name != "nginx"} == {f"python:{python_version}-slim-trixie"}
+    bases = {stage.base for stage in stages_of(dockerfile_of(bake(python_version=python_version)))}
+    assert {base for base in bases if base.startswith("python")} == {f"python:{python_version}-slim-trixie"}
 
 
 def test_the_image_has_the_uv_that_these_tests_have(bake):
@@ -82,12 +81,12 @@ def test_the_image_has_the_uv_that_these_tests_have(bake):
 @pytest.mark.parametrize("package_manager", choices("package_manager"))
 def test_a_build_sees_the_code_and_nothing_else(bake_copy, package_manager):
     project = bake_copy(package_manager=package_manager)
-    plant_strangers(project)
+    plant_leftovers(project)
     more = {"deploy/nginx.conf", *(["requirements.txt"] if package_manager == "pip" else [])}
     found = context_of(project)
     assert {path.split("/")[0] for path in found - more} == CODE
     assert more <= found
-    assert not found & set(STRANGERS)
+    assert not found & set(LEFTOVERS)
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +183,7 @@ def parses(source):
 
 
 def test_another_account_can_read_all_of_it(built, answers):
-    """Although whoever cloned the project could be the only one to read it."""
+    """Although the account that cloned the project may be the only one to read it."""
     image, folder = built
     static = [folder / "nginx/srv"] if answers["nginx"] else []
     for top in [image.root / "srv", *static]:
@@ -210,7 +209,7 @@ def test_the_server_does_not_start_without(image, answers, missing):
     assert f"{missing} is " in done.stdout
 
 
-def test_its_own_command_serves_readers(image, built, answers, bake, databases, claude, tmp_path):
+def test_its_own_command_serves_users(image, built, answers, bake, databases, claude, tmp_path):
     """As compose.yaml has it: the tables first, then the server, which can write nothing but its data."""
     compose = yaml.safe_load((bake(**answers) / "deploy/compose.yaml").read_text(encoding="utf-8"))
     lane = claude.lane()
@@ -223,25 +222,25 @@ def test_its_own_command_serves_readers(image, built, answers, bake, databases, 
         TRUST_PROXY="true",
     )
     container.run(compose["services"]["migrate"]["command"])
-    account = ["--username", "visitor", "--email", "visitor@example.com"]
+    account = ["--username", "new", "--email", "new@example.com"]
     command = ["python", "manage.py", "createsuperuser", "--no-input", *account]
     container.run(command, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     assert container.attempt(["sh", "-c", ": >> manage.py"]).returncode != 0, "the code could be changed"
     with container.serve(tmp_path) as server:
         wait_until_loaded(server)
         container.run(image.healthcheck, PORT=str(server.port))
-        reader = HttpReader(server.url)
-        reader.sign_in("visitor", PASSWORD)
+        user = HttpClient.in_place_of_proxy(server.url)
+        user.sign_in("new", PASSWORD)
         lane.script(Answer(deltas=["The sky ", "is blue."]))
-        reply = reader.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+        reply = user.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
         assert (reply.status, reply.json["answer"]) == (200, "The sky is blue.")
-        page = reader.get("/").text
+        page = user.get("/").text
         style = re.search(r'href="(/static/chat/chat\.\w{12}\.css)"', page)[1]
         if answers["nginx"]:
             (alias,) = re.findall(r"alias (/srv/.*);", (built[1] / "nginx/etc/nginx/nginx.conf").read_text())
             assert (built[1] / "nginx" / alias.lstrip("/") / style.removeprefix("/static/")).is_file()
         else:
-            assert reader.get(style).status == 200
+            assert user.get(style).status == 200
 
 
 def test_nginx_has_the_configuration_of_the_project(built, answers, bake):
@@ -252,26 +251,16 @@ def test_nginx_has_the_configuration_of_the_project(built, answers, bake):
         assert not (built[1] / "nginx").exists()
 
 
-class Health(BaseHTTPRequestHandler):
-    """Answers /healthz with the status that its server has, and everything else with 404."""
-
-    def do_GET(self):
-        self.send_response(self.server.status if self.path == "/healthz" else 404)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 def test_the_health_check_goes_by_the_status(image, status, healthy):
     """And past the proxy that the environment names for the way to Claude."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Health) as server:
-        server.status = status
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def answer(exchange):
+        exchange.json({}, status if exchange.path == "/healthz" else 404)
+
+    with ScriptedServer(answer) as server:
         proxy = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
-        done = Container(image, PORT=str(server.server_port), **proxy).attempt(image.healthcheck)
-        server.shutdown()
+        done = Container(image, PORT=str(server.port), **proxy).attempt(image.healthcheck)
     assert (done.returncode == 0) == healthy, done.stdout
 
 

@@ -13,7 +13,6 @@ from claude_server.script import Answer
 from environments import find_python, run
 from postgres_server import OnPostgreSQL, postgresql
 from production import SETTINGS, by_turns, change_line, until, variants
-from tabs import next_event
 
 STREAMS, POOL = 50, 2
 WORDS = ["one ", "two "]
@@ -91,64 +90,64 @@ def test_production_does_not_start_on_the_database_of_development(bake, environm
 
 
 def open_streams(served, number):
-    """So many tabs with a stream each, all at their first word."""
+    """The replies to so many questions, each a stream."""
 
-    questions = [{"prompt": f"Question {count}", "request_id": str(uuid.uuid4())} for count in range(number)]
-    return [served.open_tab("/chat/stream/", question) for question in questions]
+    questions = [{"prompt": f"Question {count}", "idempotency_key": str(uuid.uuid4())} for count in range(number)]
+    return [served.user().start_post("/chat/stream/", question) for question in questions]
 
 
 @served_by_turns("streaming", "async")
 def test_a_pool_of_two_serves_fifty_open_streams(served, lane, server):
     lane.script(*[Answer(deltas=WORDS, gated=True)] * STREAMS)
-    tabs = open_streams(served, STREAMS)
+    replies = open_streams(served, STREAMS)
     lane.wait(arrived=STREAMS, timeout=60)
     lane.release(1)
-    assert [next_event(tab) for tab in tabs] == [{"delta": WORDS[0]}] * STREAMS
-    # All are open, and somebody else needs the database.
-    assert served.reader().get("/").status == 200
+    assert [next(reply.events()) for reply in replies] == [{"delta": WORDS[0]}] * STREAMS
+    # All are open, and another user needs the database.
+    assert served.user().get("/").status == 200
     assert server.connected(served.settings["DATABASE_URL"]) <= 2 * POOL
     lane.release(len(WORDS))
-    for tab in tabs:
-        assert next_event(tab) == {"delta": WORDS[1]}
-        assert next_event(tab)["done"]
-        tab.close()
+    for reply in replies:
+        assert next(reply.events()) == {"delta": WORDS[1]}
+        assert next(reply.events())["done"]
+        reply.close()
 
 
 @pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)
-def test_streams_that_kept_their_connections_would_shut_the_next_reader_out(production, lane, answers, tmp_path):
+def test_streams_that_kept_their_connections_would_shut_the_next_user_out(production, lane, answers, tmp_path):
     """The control of the test above: the same project without the line that gives connections back."""
 
     def keep_connections(project):
-        change_line(project / "chat/once.py", "            connection.close()\n", "            pass\n")
+        change_line(project / "claude/calls.py", "            connection.close()\n", "            pass\n")
         wait_for_connections(1)(project)
 
     lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)
     settings = {"WEB_WORKERS": "1", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
     with production.serve(answers, tmp_path, lane.base_url, change=keep_connections, **settings) as served:
-        tabs = open_streams(served, POOL)
+        replies = open_streams(served, POOL)
         lane.wait(arrived=POOL, timeout=60)
         lane.release(1)
-        assert [tab.read() for tab in tabs] == [{"delta": WORDS[0]}] * POOL
-        assert served.reader().get("/").status == 500
-        for tab in tabs:
-            tab.close()
+        assert [reply.read_event() for reply in replies] == [{"delta": WORDS[0]}] * POOL
+        assert served.user().get("/").status == 500
+        for reply in replies:
+            reply.close()
 
 
 @served_by_turns("streaming", "sync", "async")
 def test_of_many_clicks_with_one_id_one_is_paid_for(served, lane):
     """In two processes, at the same moment."""
-    click = {"prompt": "Why is the sky blue?", "request_id": str(uuid.uuid4())}
+    click = {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
     lane.script(Answer(deltas=WORDS, held=True))
-    readers = [served.reader() for _ in range(12)]
-    with ThreadPoolExecutor(len(readers)) as pool:
-        replies = [pool.submit(reader.post, "/chat/ask/", click) for reader in readers]
+    users = [served.user() for _ in range(12)]
+    with ThreadPoolExecutor(len(users)) as pool:
+        replies = [pool.submit(user.post, "/chat/ask/", click) for user in users]
         lane.wait(arrived=1, timeout=60)
-        until(lambda: sum(reply.done() for reply in replies) == len(readers) - 1, seconds=60)
+        until(lambda: sum(reply.done() for reply in replies) == len(users) - 1, seconds=60)
         lane.release(len(WORDS))
         statuses = sorted(reply.result().status for reply in replies)
-    assert statuses == [200] + [409] * (len(readers) - 1)
+    assert statuses == [200] + [409] * (len(users) - 1)
     assert len(lane.requests()) == 1
-    assert served.reader().post("/chat/ask/", click).json["answer"] == "".join(WORDS)
+    assert served.user().post("/chat/ask/", click).json["answer"] == "".join(WORDS)
     assert len(lane.requests()) == 1
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, and what the reader and the log then get. Data only, in the words of the design."""
+"""What can go wrong, and what the user and the log then get. Data only, in the words of the design."""
 
 from http import HTTPStatus
 from typing import NamedTuple
@@ -31,7 +31,7 @@ PROMPT = "The question that no log may hold"
 
 
 class Row(NamedTuple):
-    """What a reader gets, and how loud the log is."""
+    """What a user gets, and how loud the log is."""
 
     status: int
     sentence: str

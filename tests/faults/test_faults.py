@@ -12,7 +12,7 @@ from faults.matrix import VARIANTS, run_variant
 from faults.mutants import Mutant, mutants
 from faults.mutate import ANSWERS, MODULE, wrong_cell
 from faults.report import wrong
-from faults.workplace import workplace
+from workplace import workplace
 
 
 @pytest.mark.parametrize("answers", VARIANTS, ids=name_of)

@@ -98,7 +98,7 @@ def front_page(process, port, log):
 
 
 COMMANDS = [command for document in ("README.md", "CONTRIBUTING.md") for command in commands_in(text_of(document))]
-"""What the documents tell a reader to type."""
+"""What the documents tell a user to type."""
 
 TYPED_BELOW = {
     "make demo": "test_make_demo_serves_the_default_project",

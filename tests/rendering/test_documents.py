@@ -15,7 +15,7 @@ from documents import (
 )
 from environments import declared_dependencies
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "AGENTS.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "AGENTS.md", "tests/README.md"]
 
 
 def test_the_readme_explains_every_question_and_no_other():
@@ -39,12 +39,22 @@ def test_every_command_named_is_there(bake, document):
 def test_every_path_named_is_there(bake, document):
     made_by_running = {"build/", ".venv", "uv.lock", "requirements.txt", "requirements-dev.txt"}
     named = paths_named_in(text_of(document)) - made_by_running
-    assert [path for path in named if not is_there(TEMPLATE, path) and not is_there(bake(), path)] == []
+    folders = [(TEMPLATE / document).parent, TEMPLATE, bake()]
+    assert [path for path in named if not any(is_there(folder, path) for folder in folders)] == []
+
+
+def test_the_map_of_the_tests_names_every_test_and_helper_and_no_other():
+    tests = TEMPLATE / "tests"
+    named = set(re.findall(r"^\| `([\w/]+\.py)` \|", text_of("tests/README.md"), re.MULTILINE))
+    there = {path.relative_to(tests).as_posix() for path in [*tests.rglob("test_*.py"), *tests.glob("support/*.py")]}
+    assert {path for path in named if "/test_" in path or path.startswith("support/")} == there
 
 
 def test_the_readme_says_why_each_dependency_is_there(bake):
     """Whatever any variant declares."""
-    explained = re.findall(r"^\| ([a-z, -]+) \|", text_of("README.md").split("## Why each dependency")[1], re.MULTILINE)
+    explained = re.findall(
+        r"^\| ([a-z0-9, -]+) \|", text_of("README.md").split("## Why each dependency")[1], re.MULTILINE
+    )
     named = set(re.split(r", | or ", ", ".join(explained))) - {"package"}
     assert named == {name for answers in [*VARIANTS, *PAIRS] for name in dependencies_of(bake(**answers))}
 
@@ -54,23 +64,23 @@ def project(request, bake):
     return bake(**request.param)
 
 
-@pytest.mark.parametrize("document", ["README.md", "AGENTS.md", "docs/deploy.md"])
-def test_a_rendered_document_names_only_what_its_project_has(project, document):
-    text = text_of(document, project)
+def test_the_rendered_documents_name_only_what_their_project_has(project):
+    documents = ["README.md", "AGENTS.md", *(f"docs/{path.name}" for path in (project / "docs").iterdir())]
+    text = "\n".join(text_of(document, project) for document in documents)
     made_by_running = {"uv.lock"}
     assert [path for path in paths_named_in(text) - made_by_running if not is_there(project, path)] == []
     assert make_targets_named_in(text) <= make_targets_of(text_of("Makefile", project))
 
 
-def test_the_rendered_readme_lists_every_setting_that_the_environment_decides(project):
+def test_a_rendered_document_lists_every_setting_that_the_environment_decides(project):
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((project / "config").glob("*.py")))
     read = set(re.findall(r"""(?:config|os\.environ\.get)\(\s*["']([A-Z_]+)""", code))
-    assert names_in_table(text_of("README.md", project), "name") == read
+    assert names_in_table(text_of("docs/settings.md", project), "name") == read
 
 
 def test_the_rendered_readme_says_why_each_dependency_is_there(project):
     table = text_of("README.md", project).split("## Why each dependency")[1]
-    explained = set(re.split(", ", ", ".join(re.findall(r"^\| ([a-z, -]+) \|", table, re.MULTILINE)))) - {"package"}
+    explained = set(re.split(", ", ", ".join(re.findall(r"^\| ([a-z0-9, -]+) \|", table, re.MULTILINE)))) - {"package"}
     assert explained == dependencies_of(project)
 
 

@@ -1,4 +1,4 @@
-"""The hooks as Cookiecutter runs them: what a reader sees, what is in the new project, and what is left behind."""
+"""The hooks as Cookiecutter runs them: what a user sees, what is in the new project, and what is left behind."""
 
 import json
 import os

@@ -199,7 +199,7 @@ def test_an_answer_on_the_command_line_arrives_as_it_is(text):
         ({"UV": "/bin/uv", "VIRTUAL_ENV": "/env"}, ["cookiecutter"]),
     ],
 )
-def test_the_command_starts_as_the_reader_started(environ, words):
+def test_the_command_starts_as_the_user_started(environ, words):
     assert pre_gen.launcher(environ, "/env") == words
 
 

@@ -12,7 +12,6 @@ import pytest
 from bakery import name_of
 from claude_server.script import Answer, ErrorEvent, Status
 from environments import run
-from http_reader import HttpReader
 from production import Log, served_with, until, variants
 
 STYLES = ["sync", "streaming", "async"]
@@ -23,27 +22,27 @@ BEING_ANSWERED = "This question is being answered already: please wait for its a
 
 
 @pytest.fixture
-def reader(served):
-    return served.reader()
+def user(served):
+    return served.user()
 
 
 @pytest.fixture
 def click():
-    return {"prompt": "Why is the sky blue?", "request_id": str(uuid.uuid4())}
+    return {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
 
 
 @pytest.fixture
-def open_tab(served, click):
-    """open_tab(path) asks, and leaves the answer to be read."""
-    tabs = []
+def ask(user, click):
+    """ask(path) asks, and gives the reply that is to come."""
+    replies = []
 
     def ask(path):
-        tabs.append(served.open_tab(path, click))
-        return tabs[-1]
+        replies.append(user.start_post(path, click))
+        return replies[-1]
 
     yield ask
-    for tab in tabs:
-        tab.close()
+    for reply in replies:
+        reply.close()
 
 
 def whole(reply):
@@ -75,94 +74,94 @@ in_two_processes = over(answers for answers in variants(*STYLES) if answers["cli
 
 
 @twice
-def test_while_the_first_is_being_answered_the_second_is_refused(reader, lane, click, open_tab, path):
+def test_while_the_first_is_being_answered_the_second_is_refused(user, lane, click, ask, path):
     lane.script(Answer(deltas=WORDS, gated=True))
-    tab = open_tab(path)
+    reply = ask(path)
     lane.wait(arrived=1, timeout=60)
     for again in [ASK, path]:
-        refused = reader.post(again, click)
+        refused = user.post(again, click)
         assert (refused.status, refused.json) == (409, {"error": BEING_ANSWERED, "status": 409})
     lane.release(len(WORDS))
     if path == ASK:
-        assert tab.json()["answer"] == "The sky is blue."
+        assert reply.json["answer"] == "The sky is blue."
     else:
-        assert [event.get("delta") for event in iter(tab.read, None)] == [*WORDS, None]
+        assert [event.get("delta") for event in iter(reply.read_event, None)] == [*WORDS, None]
     assert len(lane.requests()) == 1
 
 
 @twice
-def test_as_soon_as_the_answer_has_been_read_the_second_gets_it_too(reader, lane, click, path):
+def test_as_soon_as_the_answer_has_been_read_the_second_gets_it_too(user, lane, click, path):
     """Ten times: it is kept before its last word is sent, and not a moment later."""
     for number in range(1, 11):
-        click["request_id"] = str(uuid.uuid4())
-        first = whole(reader.post(path, click))
+        click["idempotency_key"] = str(uuid.uuid4())
+        first = whole(user.post(path, click))
         assert first["answer"] == "You asked: Why is the sky blue?"
         for again in [path, ASK]:
-            assert whole(reader.post(again, click)) == first
+            assert whole(user.post(again, click)) == first
         assert len(lane.requests()) == number
 
 
 @served_with("streaming", "async")
-def test_the_end_is_not_told_before_it_is_kept(served, lane, click, open_tab):
+def test_the_end_is_not_told_before_it_is_kept(served, lane, click, ask):
     lane.script(Answer(deltas=WORDS, gated=True))
     lane.release(1)
-    tab = open_tab(STREAM)
-    assert tab.read() == {"delta": WORDS[0]}
+    reply = ask(STREAM)
+    assert reply.read_event() == {"delta": WORDS[0]}
     with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
         database.execute("BEGIN IMMEDIATE")  # nobody else can write until this ends
         lane.release(len(WORDS))
-        assert [tab.read() for _ in WORDS[1:]] == [{"delta": word} for word in WORDS[1:]]
-        tab.connection.settimeout(0.5)
+        assert [reply.read_event() for _ in WORDS[1:]] == [{"delta": word} for word in WORDS[1:]]
+        reply.connection.settimeout(0.5)
         with pytest.raises(TimeoutError):
-            tab.read()
+            reply.read_event()
         database.rollback()
     database.close()
 
 
 @twice
 @pytest.mark.parametrize("failure", [Status(400), ErrorEvent(after=1)], ids=["at once", "in the middle"])
-def test_a_question_that_failed_may_be_asked_again(reader, lane, click, path, failure):
+def test_a_question_that_failed_may_be_asked_again(user, lane, click, path, failure):
     lane.script(failure)
-    assert whole(reader.post(path, click))["status"] == 502
-    assert whole(reader.post(path, click))["answer"] == "You asked: Why is the sky blue?"
+    assert whole(user.post(path, click))["status"] == 502
+    assert whole(user.post(path, click))["answer"] == "You asked: Why is the sky blue?"
     assert len(lane.requests()) == 2
 
 
 @served_with("streaming", "async")
 @pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
-def test_a_question_whose_reader_left_may_be_asked_again(served, reader, lane, click, open_tab, heard):
+def test_a_question_whose_user_left_may_be_asked_again(served, user, lane, click, ask, heard):
     lane.script(Answer(deltas=WORDS, gated=True))
-    tab = open_tab(STREAM)
+    reply = ask(STREAM)
     lane.wait(arrived=1, timeout=60)
     lane.release(heard)
-    assert [tab.read() for _ in range(heard)] == [{"delta": "The "}] * heard
-    tab.close()
+    assert [reply.read_event() for _ in range(heard)] == [{"delta": "The "}] * heard
+    reply.close()
     lane.release(1)
     lane.wait(left=1)
-    assert answered_in_the_end(reader, click) == "You asked: Why is the sky blue?"
+    assert answered_in_the_end(user, click) == "You asked: Why is the sky blue?"
     assert len(lane.requests()) == 2
 
 
 @served_with("async")
-def test_so_may_one_whose_reader_left_while_it_was_written_down(served, reader, lane, click, open_tab):
+def test_so_may_one_whose_user_left_while_it_was_written_down(served, user, lane, click, ask):
     with sqlite3.connect(served.project / "db.sqlite3") as database:
         database.execute("BEGIN IMMEDIATE")  # nobody else can write until this ends
-        tab = open_tab(STREAM)
+        reply = ask(STREAM)
         # Who answers this has seen what came before.
-        assert {HttpReader(served.url).get("/accounts/sign-in/").status for _ in range(8)} == {200}
-        tab.close()
-        assert {HttpReader(served.url).get("/accounts/sign-in/").status for _ in range(8)} == {200}
+        assert {served.anonymous().get("/accounts/sign-in/").status for _ in range(8)} == {200}
+        reply.close()
+        assert {served.anonymous().get("/accounts/sign-in/").status for _ in range(8)} == {200}
         database.rollback()
     database.close()
-    assert answered_in_the_end(reader, click) == "You asked: Why is the sky blue?"
+    assert answered_in_the_end(user, click) == "You asked: Why is the sky blue?"
 
 
-def answered_in_the_end(reader, click):
+def answered_in_the_end(user, click):
     """The answer, once the first request has been cleared away."""
     replies = []
 
     def answered():
-        replies.append(reader.post(ASK, click))
+        replies.append(user.post(ASK, click))
         return replies[-1].status != 409
 
     until(answered)
@@ -174,15 +173,15 @@ def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, 
     lane.script(otherwise=Answer(deltas=WORDS, pause=0.01))
     log = Log(served.server)
     for number in range(1, 4):
-        click["request_id"] = str(uuid.uuid4())
+        click["idempotency_key"] = str(uuid.uuid4())
         together = threading.Barrier(20)
 
-        def ask(_, together=together):
+        def click_once(_, together=together):
             together.wait()
-            return whole(served.reader().post(path, click))
+            return whole(served.user().post(path, click))
 
         with ThreadPoolExecutor(20) as pool:
-            outcomes = list(pool.map(ask, range(20)))
+            outcomes = list(pool.map(click_once, range(20)))
         answers = [outcome["answer"] for outcome in outcomes if "answer" in outcome]
         assert set(answers) == {"The sky is blue."}
         assert all(outcome.get("error", BEING_ANSWERED) == BEING_ANSWERED for outcome in outcomes)
@@ -191,27 +190,27 @@ def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, 
 
 
 @served_with(*STYLES)
-def test_without_a_script_too_a_form_that_is_sent_twice_is_asked_once(reader, lane):
-    (request_id,) = re.findall('name="request_id" value="([^"]+)"', reader.get("/").text)
-    question = {"prompt": "Why is the sky blue?", "request_id": request_id}
-    first, second = (whole(reader.post("/", question)) for _ in range(2))
+def test_without_a_script_too_a_form_that_is_sent_twice_is_asked_once(user, lane):
+    (key,) = re.findall('name="idempotency_key" value="([^"]+)"', user.get("/").text)
+    question = {"prompt": "Why is the sky blue?", "idempotency_key": key}
+    first, second = (whole(user.post("/", question)) for _ in range(2))
     assert first == second == {"answer": "You asked: Why is the sky blue?"}
     assert len(lane.requests()) == 1
 
 
 @served_with(*STYLES)
-def test_without_a_script_the_second_click_is_told_to_wait_and_then_gets_the_answer(reader, lane, click, open_tab):
+def test_without_a_script_the_second_click_is_told_to_wait_and_then_gets_the_answer(user, lane, click, ask):
     lane.script(Answer(deltas=WORDS, gated=True))
-    first = open_tab("/")
+    first = ask("/")
     lane.wait(arrived=1, timeout=60)
-    second = reader.post("/", click)
+    second = user.post("/", click)
     page = second.text
     assert second.status == 409
     assert BEING_ANSWERED in page
-    assert click["request_id"] in page
+    assert click["idempotency_key"] in page
     lane.release(len(WORDS))
-    assert "The sky is blue." in first.response.read().decode()
-    assert whole(reader.post("/", click)) == {"answer": "The sky is blue."}
+    assert "The sky is blue." in first.text
+    assert whole(user.post("/", click)) == {"answer": "The sky is blue."}
     assert len(lane.requests()) == 1
 
 

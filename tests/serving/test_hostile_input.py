@@ -1,6 +1,5 @@
-"""What a stranger may send to a project in production: every answer is proper, and nothing of it reaches Claude."""
+"""Hostile requests to a project in production: every answer is proper, and nothing of it reaches Claude."""
 
-import socket
 import sqlite3
 import string
 from typing import NamedTuple
@@ -12,8 +11,9 @@ from hypothesis import strategies as some
 
 from bakery import name_of
 from claude_server.script import Answer
+from hostile_requests import MULTIPART, form, part, send, status_of
+from http_client import FORM
 from production import Log, served_with, variants
-from strangers import FORM, MULTIPART, form, part, send, status_of
 
 STYLES = ["sync", "streaming", "async"]
 ADDRESSES = {
@@ -196,7 +196,7 @@ def test_fifty_megabytes_harm_nobody(served, lane, log, body):
 def test_what_is_no_http_harms_nobody(served, log):
     """The server itself refuses it, in its own words."""
     for line in ["get /chat/ask/ HTTP/1.1", "POST /chat/ask/ HTTP/9.9", "\0" * 100, "POST " + "x" * 100_000]:
-        with socket.create_connection(("127.0.0.1", served.server.port), timeout=10) as connection:
+        with served.user().connect() as connection:
             connection.sendall(f"{line}\r\nHost: a\r\n\r\n".encode())
             assert b" 4" in connection.recv(100)[:12]
     assert status_of(send(served, "POST", "/chat/ask/", form(prompt="Why?"))) == 200
@@ -207,8 +207,8 @@ def test_what_is_no_http_harms_nobody(served, log):
 def test_a_session_that_ends_in_the_middle_does_not_end_the_stream(served, lane, log):
     lane.script(Answer(deltas=["The ", "sky."], gated=True))
     lane.release(1)
-    tab = served.open_tab("/chat/stream/", {"prompt": "Why?"}, name="another")
-    assert tab.read() == {"delta": "The "}
+    reply = served.user("another").start_post("/chat/stream/", {"prompt": "Why?"})
+    assert reply.read_event() == {"delta": "The "}
     with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
         (kept,) = database.execute("SELECT * FROM django_session WHERE session_key = ?", [served.sessions["another"]])
         database.execute("DELETE FROM django_session WHERE session_key = ?", [served.sessions["another"]])
@@ -216,9 +216,9 @@ def test_a_session_that_ends_in_the_middle_does_not_end_the_stream(served, lane,
         status_of(send(served, "POST", "/chat/stream/", form(prompt="Why?"), cookies=served.cookies("another"))) == 401
     )
     lane.release(1)
-    assert tab.read() == {"delta": "sky."}
-    assert tab.read()["done"] is True
-    tab.close()
+    assert reply.read_event() == {"delta": "sky."}
+    assert reply.read_event()["done"] is True
+    reply.close()
     with database:
         database.execute("INSERT INTO django_session VALUES (?, ?, ?)", kept)
     database.close()
@@ -227,7 +227,8 @@ def test_a_session_that_ends_in_the_middle_does_not_end_the_stream(served, lane,
 
 # --- What nobody thought of ---------------------------------------------------------------------------
 
-FIELDS = some.sampled_from(["prompt", "request_id", "csrfmiddlewaretoken", "model", "system", "", "é", "_charset_"])
+NAMES = ["prompt", "idempotency_key", "request_id", "csrfmiddlewaretoken", "model", "system", "", "é", "_charset_"]
+FIELDS = some.sampled_from(NAMES)
 VALUES = some.one_of(some.text(max_size=60), some.binary(max_size=60), some.uuids().map(str), some.integers().map(str))
 FORMS = some.lists(some.tuples(FIELDS, VALUES), max_size=6)
 HEADER = some.text(string.ascii_letters + string.digits + " ;=,/*\"'\\%-_.:", max_size=60)

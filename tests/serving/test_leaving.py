@@ -1,4 +1,4 @@
-"""The reader leaves before the answer ends: what Claude is still asked for, what the log says, who may ask next."""
+"""The user leaves before the answer ends: what Claude is still asked for, what the log says, who may ask next."""
 
 import time
 from typing import NamedTuple
@@ -6,29 +6,30 @@ from typing import NamedTuple
 import pytest
 
 from claude_server.script import Answer
+from http2_client import Http2Client
+from http_client import HttpClient
 from nginx_server import Site, find_nginx
 from production import Log, served_with, until
-from tabs import SharedTab, Tab
 
 WORDS = [f"word{number} " for number in range(9)]
-LEFT = "The reader left before the answer ended: the call to Claude is closed."
+LEFT = "The user left before the answer ended: the call to Claude is closed."
 
 
 class Way(NamedTuple):
-    """How a reader leaves, and over what."""
+    """How a user leaves, and over what."""
 
     name: str
-    tab: type
+    client: type
     leave: str
     nginx: bool
 
 
 WAYS = [
-    Way("closes the tab", Tab, "close", nginx=False),
-    Way("loses the network", Tab, "vanish", nginx=False),
-    Way("closes the tab behind nginx", Tab, "close", nginx=True),
-    Way("loses the network behind nginx", Tab, "vanish", nginx=True),
-    Way("presses Stop behind nginx", SharedTab, "stop", nginx=True),
+    Way("closes the tab", HttpClient, "close", nginx=False),
+    Way("loses the network", HttpClient, "reset", nginx=False),
+    Way("closes the tab behind nginx", HttpClient, "close", nginx=True),
+    Way("loses the network behind nginx", HttpClient, "reset", nginx=True),
+    Way("presses Stop behind nginx", Http2Client, "stop", nginx=True),
 ]
 leaving = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
@@ -68,35 +69,32 @@ def nginx(way, site):
 
 @pytest.fixture
 def ask(served, way, nginx):
-    """ask(path, fields) opens a tab that has asked."""
-    tabs = []
+    """ask(path, fields) asks, and gives the reply that is to come."""
+    user = nginx.user(served.cookies(), way.client) if nginx else served.user()
+    replies = []
 
     def ask(path, **fields):
-        if nginx:
-            connection = nginx.connect(alpn=way.tab.alpn)
-            tabs.append(way.tab(connection, nginx.domain, served.cookies(), path, fields))
-        else:
-            tabs.append(served.open_tab(path, fields))
-        return tabs[-1]
+        replies.append(user.start_post(path, fields))
+        return replies[-1]
 
     yield ask
-    for tab in tabs:
-        tab.close()
+    for reply in replies:
+        reply.close()
 
 
 def next_question_is_answered(served):
-    return served.reader().post("/chat/ask/", {"prompt": "Who is next?"}).json["answer"] == "You asked: Who is next?"
+    return served.user().post("/chat/ask/", {"prompt": "Who is next?"}).json["answer"] == "You asked: Who is next?"
 
 
 def nothing_went_wrong(log):
     return {line["level"] for line in log.records()} <= {"INFO"}
 
 
-def has_left(tab, way, nginx):
-    """The reader leaves, and nginx has hung up, too. Gives the time at which the reader did."""
+def has_left(reply, way, nginx):
+    """The user leaves, and nginx has hung up, too. Gives the time at which the user did."""
     lines = nginx and len(nginx.log("access").splitlines())
     now = time.monotonic()
-    getattr(tab, way.leave)()
+    getattr(reply, way.leave)()
     if nginx:
         until(lambda: len(nginx.log("access").splitlines()) > lines)
     return now
@@ -106,21 +104,21 @@ def has_left(tab, way, nginx):
 @pytest.mark.parametrize("heard", [0, 2], ids=["before the first word", "in the middle"])
 @leaving
 def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard):
-    """At once in async, though Claude says nothing; at the next word in streaming."""
+    """At once in async, though Claude says nothing; in streaming when Claude sends the next thing, at the latest a word."""
     lane.script(Answer(deltas=WORDS, gated=True))
-    tab = ask("/chat/stream/", prompt="Why?")
+    reply = ask("/chat/stream/", prompt="Why?")
     lane.release(heard)
     lane.wait(arrived=1, timeout=60)
-    assert [tab.read() for _ in range(heard)] == [{"delta": word} for word in WORDS[:heard]]
+    assert [reply.read_event() for _ in range(heard)] == [{"delta": word} for word in WORDS[:heard]]
     (call,) = lane.requests()
     assert call.outcome == "open"
-    left_at = has_left(tab, way, nginx)
+    left_at = has_left(reply, way, nginx)
     if served.view_style == "streaming":
         lane.release(1)
     (call,) = lane.wait(left=1)
     assert (call.outcome, call.socket.closed_by) == ("client left", "client")
     if served.view_style == "streaming":
-        assert call.deltas == heard + 1
+        assert heard <= call.deltas <= heard + 1
     else:
         assert call.deltas == heard
         assert call.socket.closed_at - left_at < 1
@@ -131,14 +129,26 @@ def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard)
     assert nothing_went_wrong(log)
 
 
+@served_with("streaming")
+@leaving
+def test_a_thread_notices_it_at_the_next_ping_of_claude(served, lane, ask, way, nginx):
+    lane.script(Answer(deltas=WORDS, gated=True, pings=0.02))
+    tab = ask("/chat/stream/", prompt="Why?")
+    lane.wait(arrived=1, timeout=60)
+    has_left(tab, way, nginx)
+    (call,) = lane.wait(left=1)
+    assert (call.outcome, call.deltas) == ("client left", 0)
+    assert next_question_is_answered(served)
+
+
 @served_with("async")
 @pytest.mark.parametrize("path", ["/chat/ask/", "/chat/ask-many/", "/"])
 @leaving
 def test_so_is_one_whose_answer_comes_in_one_piece(served, lane, log, ask, way, nginx, path):
     lane.script(Answer(gated=True))
-    tab = ask(path, prompt="Why?")
+    reply = ask(path, prompt="Why?")
     lane.wait(arrived=1, timeout=60)
-    left_at = has_left(tab, way, nginx)
+    left_at = has_left(reply, way, nginx)
     (call,) = lane.wait(left=1)
     assert call.socket.closed_at - left_at < 1
     assert next_question_is_answered(served)
@@ -149,17 +159,17 @@ def test_so_is_one_whose_answer_comes_in_one_piece(served, lane, log, ask, way, 
 
 
 @served_with("streaming", "async")
-@pytest.mark.parametrize("way", [way for way in WAYS if way.tab is SharedTab], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", [way for way in WAYS if way.client is Http2Client], ids=lambda way: way.name)
 def test_stop_ends_one_question_and_the_next_one_goes_over_the_same_connection(served, lane, ask, way, nginx):
     lane.script(Answer(deltas=WORDS, gated=True))
-    tab = ask("/chat/stream/", prompt="Why?")
+    reply = ask("/chat/stream/", prompt="Why?")
     lane.release(1)
-    assert tab.read() == {"delta": WORDS[0]}
-    has_left(tab, way, nginx)
+    assert reply.read_event() == {"delta": WORDS[0]}
+    has_left(reply, way, nginx)
     lane.release(1)
     lane.wait(left=1)
-    tab.ask("/chat/stream/", {"prompt": "Who is next?"})
-    answer = "".join(event.get("delta", "") for event in iter(tab.read, None))
+    reply = ask("/chat/stream/", prompt="Who is next?")
+    answer = "".join(event.get("delta", "") for event in iter(reply.read_event, None))
     assert answer == "You asked: Who is next?"
 
 
@@ -168,10 +178,10 @@ def test_stop_ends_one_question_and_the_next_one_goes_over_the_same_connection(s
 def test_who_leaves_after_the_last_word_has_not_left_early(served, log, ask, way):
     """As the page does: it hangs up when it has read the end."""
     for _ in range(20):
-        tab = ask("/chat/stream/", prompt="Why?")
-        while "done" not in tab.read():
+        reply = ask("/chat/stream/", prompt="Why?")
+        while "done" not in reply.read_event():
             pass
-        tab.close()
+        reply.close()
     assert next_question_is_answered(served)
     assert log.lines(LEFT) == []
     assert nothing_went_wrong(log)

@@ -3,7 +3,6 @@
 import pytest
 
 from claude_server.script import Answer, Status
-from http_reader import HttpReader
 from production import served_with
 
 PASSWORD = "seven-small-otters"
@@ -16,25 +15,25 @@ WORDS = ["The ", "sky ", "is ", "blue."]
 
 
 @pytest.fixture
-def reader(served):
-    return served.reader()
+def user(served):
+    return served.user()
 
 
 @served_with(*ADDRESSES)
 def test_the_page_is_for_those_who_sign_in(served):
-    account = ["--username", "visitor", "--email", "visitor@example.com"]
+    account = ["--username", "new", "--email", "new@example.com"]
     served.manage("createsuperuser", "--no-input", *account, DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    visitor = HttpReader(served.url)
-    reply = visitor.get("/")
+    user = served.anonymous()
+    reply = user.get("/")
     assert (reply.status, reply.headers["Location"]) == (302, "/accounts/sign-in/?next=/")
-    visitor.sign_in("visitor", PASSWORD)
-    assert visitor.get("/").status == 200
+    user.sign_in("new", PASSWORD)
+    assert user.get("/").status == 200
 
 
 @served_with(*ADDRESSES)
-def test_an_answer_comes_as_json(reader, lane):
+def test_an_answer_comes_as_json(user, lane):
     lane.script(Answer(deltas=WORDS))
-    reply = reader.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+    reply = user.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
     answer = reply.json
     assert reply.status == 200
     assert reply.headers["Content-Type"] == "application/json"
@@ -46,18 +45,18 @@ def test_an_answer_comes_as_json(reader, lane):
 
 
 @served_with(*ADDRESSES)
-def test_a_failure_comes_as_a_sentence_with_its_status(reader, lane):
+def test_a_failure_comes_as_a_sentence_with_its_status(user, lane):
     lane.script(otherwise=Status(401))
-    reply = reader.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+    reply = user.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
     assert (reply.status, reply.json["status"]) == (500, 500)
 
 
 @served_with("streaming", "async")
-def test_the_first_words_are_read_before_the_last_are_written(reader, lane):
-    """Nothing on the way holds the stream back: Claude sends no word before the reader has the one before it."""
+def test_the_first_words_are_read_before_the_last_are_written(user, lane):
+    """Nothing on the way holds the stream back: Claude sends no word before the user has the one before it."""
     lane.script(Answer(deltas=WORDS, gated=True))
     lane.release(1)
-    reply = reader.post("/chat/stream/", {"prompt": "Why is the sky blue?"})
+    reply = user.post("/chat/stream/", {"prompt": "Why is the sky blue?"})
     events = reply.events()
     assert next(events) == {"delta": "The "}
     for sent, word in enumerate(WORDS[1:], start=2):
@@ -71,9 +70,9 @@ def test_the_first_words_are_read_before_the_last_are_written(reader, lane):
 
 
 @served_with("streaming", "async")
-def test_a_stream_tells_every_proxy_to_pass_it_on(reader, lane):
+def test_a_stream_tells_every_proxy_to_pass_it_on(user, lane):
     lane.script(Answer(deltas=WORDS))
-    reply = reader.post("/chat/stream/", {"prompt": "Why is the sky blue?"})
+    reply = user.post("/chat/stream/", {"prompt": "Why is the sky blue?"})
     assert reply.status == 200
     assert reply.headers["Content-Type"].startswith("text/event-stream")
     assert reply.headers["Cache-Control"] == "no-cache, no-transform"
@@ -84,11 +83,11 @@ def test_a_stream_tells_every_proxy_to_pass_it_on(reader, lane):
 
 
 @served_with("async")
-def test_many_questions_get_their_answers_in_order(reader, lane):
+def test_many_questions_get_their_answers_in_order(user, lane):
     lane.rule("first", Answer(text="one", delay=0.2))
     lane.rule("second", otherwise=Status(400))
     lane.rule("third", Answer(text="three"))
-    reply = reader.post("/chat/ask-many/", {"prompt": ["the first", "the second", "the third"]})
+    reply = user.post("/chat/ask-many/", {"prompt": ["the first", "the second", "the third"]})
     first, second, third = reply.json["answers"]
     assert reply.status == 200
     assert (first["answer"], third["answer"]) == ("one", "three")
@@ -96,7 +95,7 @@ def test_many_questions_get_their_answers_in_order(reader, lane):
 
 
 @served_with(*ADDRESSES)
-def test_each_style_has_the_addresses_it_serves_and_no_other(reader, served):
+def test_each_style_has_the_addresses_it_serves_and_no_other(user, served):
     """GET is refused where something is, and unknown where nothing is."""
-    asked = {path: reader.get(path).status for path in ADDRESSES["async"]}
+    asked = {path: user.get(path).status for path in ADDRESSES["async"]}
     assert asked == {path: 405 if path in ADDRESSES[served.view_style] else 404 for path in asked}

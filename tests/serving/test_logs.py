@@ -11,7 +11,7 @@ from bakery import name_of
 from claude_server.client import KEY
 from claude_server.script import UPSTREAM_MESSAGE, Answer, Status
 from environments import run, uv
-from http_reader import HttpReader
+from http_client import FORM
 from production import Log, change_line, served_with, until, variants
 
 STYLES = ["sync", "streaming", "async"]
@@ -40,7 +40,7 @@ def lines_of(log, reply, calls=1):
 @served_with(*STYLES)
 def test_a_request_and_its_call_are_a_line_each_under_one_id(served, lane, log):
     lane.script(Answer(deltas=WORDS))
-    reply = served.reader().post("/chat/ask/", {"prompt": QUESTION})
+    reply = served.user().post("/chat/ask/", {"prompt": QUESTION})
     usage = reply.json["usage"]
     request, call = lines_of(log, reply)
     (exchange,) = lane.requests()
@@ -56,7 +56,7 @@ def test_a_request_and_its_call_are_a_line_each_under_one_id(served, lane, log):
 def test_a_stream_says_when_its_first_word_came_and_when_its_last(served, lane, log):
     lane.script(Answer(deltas=WORDS, gated=True))
     lane.release(1)
-    reply = served.reader().post("/chat/stream/", {"prompt": QUESTION})
+    reply = served.user().post("/chat/stream/", {"prompt": QUESTION})
     events = reply.events()
     assert next(events) == {"delta": WORDS[0]}
     end = time.monotonic() + HELD
@@ -75,9 +75,9 @@ def test_a_stream_says_when_its_first_word_came_and_when_its_last(served, lane, 
 def test_a_stream_that_is_left_says_what_was_counted_until_then(served, lane, log):
     lane.script(Answer(deltas=WORDS, gated=True))
     lane.release(1)
-    reply = served.reader().post("/chat/stream/", {"prompt": QUESTION})
+    reply = served.user().post("/chat/stream/", {"prompt": QUESTION})
     assert next(reply.events()) == {"delta": WORDS[0]}
-    reply.response.close()
+    reply.close()
     lane.release(len(WORDS) - 2)
     request, call = lines_of(log, reply)
     (exchange,) = lane.requests()
@@ -89,7 +89,7 @@ def test_a_stream_that_is_left_says_what_was_counted_until_then(served, lane, lo
 @served_with("async")
 def test_the_line_of_a_fan_out_adds_up_its_calls(served, lane, log):
     lane.rule("fails", otherwise=Status(529))
-    reply = served.reader().post("/chat/ask-many/", {"prompt": ["one", "this one fails", "three"]})
+    reply = served.user().post("/chat/ask-many/", {"prompt": ["one", "this one fails", "three"]})
     request, *calls = lines_of(log, reply, calls=3)
     assert sorted(call["outcome"] for call in calls) == ["answered", "answered", "unavailable"]
     assert request["calls"] == 3
@@ -101,12 +101,12 @@ def test_the_line_of_a_fan_out_adds_up_its_calls(served, lane, log):
 def test_no_line_holds_a_question_an_answer_a_key_or_a_session(served, lane, log):
     lane.rule("fails", otherwise=Status(500))
     lane.rule("nobody else", Answer(deltas=WORDS))
-    reader = served.reader()
+    user = served.user()
     for path in ("/chat/ask/?about=" + QUESTION.replace(" ", "+"), "/"):
-        reader.post(path, {"prompt": QUESTION, "request_id": str(uuid.uuid4())})
-        reader.post(path, {"prompt": f"{QUESTION} fails"})
-    reader.get("/nowhere/?about=secret")
-    HttpReader(served.url).post("/accounts/sign-in/", {"username": "reader", "password": "not-my-password"})
+        user.post(path, {"prompt": QUESTION, "idempotency_key": str(uuid.uuid4())})
+        user.post(path, {"prompt": f"{QUESTION} fails"})
+    user.get("/nowhere/?about=secret")
+    served.anonymous().post("/accounts/sign-in/", {"username": "user", "password": "not-my-password"})
     until(lambda: log.records(logger="access", path="/accounts/sign-in/"))
     assert len(log.records(logger="claude")) == 4
     text = log.lines().__repr__()
@@ -120,15 +120,15 @@ def test_a_body_that_is_too_large_is_refused_whatever_it_calls_itself(served, lo
     boundary = "part"
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'.encode()
     bodies = [
-        (b"prompt=" + b"x" * 2_000_000, "application/x-www-form-urlencoded"),
+        (b"prompt=" + b"x" * 2_000_000, FORM),
         (head + b"x" * 2_000_000 + f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"),
     ]
     for body, content_type in bodies:
-        reply = served.reader().send("/chat/ask/", body, content_type)
+        reply = served.user().send("POST", "/chat/ask/", body, {"Content-Type": content_type})
         assert reply.status == 413
         assert reply.json == {"error": "Your question is too long: please shorten it.", "status": 413}
         assert lines_of(log, reply, calls=0)[0]["status"] == 413
-    assert served.reader().post("/chat/ask/", {"prompt": "Who is next?"}).status == 200
+    assert served.user().post("/chat/ask/", {"prompt": "Who is next?"}).status == 200
 
 
 def warn_of_something(project):
@@ -142,10 +142,10 @@ def test_every_line_is_json_also_a_warning_of_a_package(production, lane, answer
     """WhiteNoise under ASGI has Django warn of every file, which nobody can do anything about."""
     with production.serve(answers, tmp_path, lane.base_url, change=warn_of_something) as served:
         log = Log(served.server)
-        reader = served.reader()
-        (style,) = re.findall(r'href="(/static/[^"]+\.css)"', reader.get("/").text)
-        assert reader.get(style).status == 200
-        assert reader.post("/chat/ask/", {"prompt": QUESTION}).status == 200
+        user = served.user()
+        style = re.findall(r'href="(/static/[^"]+\.css)"', user.get("/").text)[0]
+        assert user.get(style).status == 200
+        assert user.post("/chat/ask/", {"prompt": QUESTION}).status == 200
         until(lambda: log.records(logger="access", path="/chat/ask/"))
         warned = [record["message"] for record in log.records(level="WARNING")]
     assert len(warned) == 1
@@ -155,7 +155,7 @@ def test_every_line_is_json_also_a_warning_of_a_package(production, lane, answer
 @served_with(*STYLES)
 def test_it_is_alive_and_ready_for_whoever_asks_and_asks_nobody(served, lane, log):
     for path in ("/healthz", "/readyz"):
-        reply = HttpReader(served.url).get(path, headers={"Host": "10.0.0.1:8000", "X-Forwarded-Proto": "http"})
+        reply = served.anonymous().get(path, headers={"Host": "10.0.0.1:8000", "X-Forwarded-Proto": "http"})
         assert reply.status == 200
     assert reply.json == {"database": "ok", "migrations": "ok", "key": "ok"}
     assert lane.requests() == []

@@ -44,7 +44,7 @@ def serve(production, lane, tmp_path):
 def test_a_server_starts_with_as_many_workers_as_it_has_by_default(serve, lane, view_style, python):
     lane.script(Answer(deltas=WORDS))
     served = serve({"view_style": view_style}, python=python, WEB_WORKERS=None)
-    reply = served.reader().post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+    reply = served.user().post("/chat/ask/", {"prompt": "Why is the sky blue?"})
     assert (reply.status, reply.json["answer"]) == (200, "The sky is blue.")
 
 
@@ -85,8 +85,8 @@ def test_workers_that_were_forked_from_a_used_client_read_their_own_answers(serv
 
     def ask(number):
         if number % 2:
-            return served.reader().post("/chat/ask/", {"prompt": f"question {number}"}).json["answer"]
-        events = served.reader().post("/chat/stream/", {"prompt": f"question {number}"}).events()
+            return served.user().post("/chat/ask/", {"prompt": f"question {number}"}).json["answer"]
+        events = served.user().post("/chat/stream/", {"prompt": f"question {number}"}).events()
         return "".join(event.get("delta", "") for event in events)
 
     with ThreadPoolExecutor(8) as pool:
@@ -203,7 +203,7 @@ def test_as_many_are_answered_at_once_as_the_workers_have_threads(serve, lane, a
     lane.script(otherwise=Answer(gated=True))
 
     def ask(number):
-        return served.reader().post("/chat/ask/", {"prompt": f"question {number}"}).json["answer"]
+        return served.user().post("/chat/ask/", {"prompt": f"question {number}"}).json["answer"]
 
     with ThreadPoolExecutor(WORKERS * THREADS) as pool:
         asked = pool.map(ask, range(WORKERS * THREADS))
@@ -225,38 +225,38 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     lane.rule("too long", Answer(deltas=WORDS, gated=True))
     lane.rule("pings", Pings(0.1, after=1, answer=Answer(deltas=WORDS)))
     lane.rule("no word", Answer(deltas=WORDS, gated=True))
-    request_ids = {name: str(uuid.uuid4()) for name in ("in time", "too long")}
+    keys = {name: str(uuid.uuid4()) for name in ("in time", "too long")}
 
     def ask(prompt, path="/chat/stream/"):
-        fields = {"prompt": prompt} | ({"request_id": request_ids[prompt]} if prompt in request_ids else {})
-        return served.open_tab(path, fields)
+        fields = {"prompt": prompt} | ({"idempotency_key": keys[prompt]} if prompt in keys else {})
+        return served.user().start_post(path, fields)
 
     in_time, too_long, pings = ask("in time"), ask("too long"), ask("pings")
     whole, no_word = ask("whole", "/chat/ask/"), ask("no word")
     calls = {call.prompt: call.index for call in lane.wait(arrived=5, timeout=60)}
     for name in ("in time", "too long"):
         lane.release(1, request=calls[name])
-    assert [tab.read() for tab in (in_time, too_long, pings)] == [{"delta": "The "}] * 3
+    assert [reply.read_event() for reply in (in_time, too_long, pings)] == [{"delta": "The "}] * 3
 
     served.server.process.send_signal(signal.SIGTERM)
     until(lambda: log.lines("Handling signal: term") or log.lines("Shutting down"))
     lane.release(len(WORDS), request=calls["in time"])
     lane.release(1, request=calls["whole"])
-    *rest, last = iter(in_time.read, None)
+    *rest, last = iter(in_time.read_event, None)
     assert ([event["delta"] for event in rest], last["done"]) == (WORDS[1:], True)
-    assert whole.json()["answer"] == "You asked: whole"
-    assert list(iter(too_long.read, None)) == [RESTARTING]
-    assert [event for event in iter(pings.read, None) if event != ": keepalive"] == [RESTARTING]
-    assert (no_word.response.status, no_word.json()) == (503, RESTARTING)
+    assert whole.json["answer"] == "You asked: whole"
+    assert list(iter(too_long.read_event, None)) == [RESTARTING]
+    assert [event for event in iter(pings.read_event, None) if event != ": keepalive"] == [RESTARTING]
+    assert (no_word.status, no_word.json) == (503, RESTARTING)
 
     # uvicorn ends by the signal itself, once all is done.
     assert served.server.process.wait(10) in (0, -signal.SIGTERM)
     assert len(log.lines("Claude call failed: restarting")) == 3
     assert not log.lines("Traceback")
     with sqlite3.connect(served.project / "db.sqlite3") as database:
-        kept = dict(database.execute("SELECT request_id, state FROM chat_question"))
+        kept = dict(database.execute("SELECT idempotency_key, state FROM chat_question"))
     database.close()
-    assert {name: kept[key.replace("-", "")] for name, key in request_ids.items()} == {
+    assert {name: kept[key.replace("-", "")] for name, key in keys.items()} == {
         "in time": "answered",
         "too long": "failed",
     }

@@ -2,9 +2,7 @@
 
 import gzip
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -12,6 +10,7 @@ from bakery import name_of
 from claude_server.client import KEY
 from claude_server.script import UPSTREAM_MESSAGE, Answer, Status
 from production import by_turns, change_line, until
+from scripted_server import ScriptedServer
 
 QUESTION = "A question that nobody else reads?"
 
@@ -21,22 +20,13 @@ def sentry():
     """A place to report to: its DSN, and the list of what has come, as text."""
     received = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                body = gzip.decompress(body)
-            received.append(body.decode())
-            self.send_response(200)
-            self.end_headers()
+    def receive(report):
+        packed = report.headers.get("Content-Encoding") == "gzip"
+        received.append((gzip.decompress(report.body) if packed else report.body).decode())
+        report.json({})
 
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://public@127.0.0.1:{server.server_port}/1", received
-        server.shutdown()
+    with ScriptedServer(receive) as server:
+        yield f"http://public@127.0.0.1:{server.port}/1", received
 
 
 def events_in(received):
@@ -61,9 +51,9 @@ def test_errors_are_reported_with_nothing_that_was_said(production, claude, tmp_
         lane.rule("[fine]", Answer(text="An answer that nobody else reads."))
         settings = {"SENTRY_DSN": dsn, "CLAUDE_MAX_RETRIES": "0"}
         with production.serve(answers, tmp_path, lane.base_url, change=break_the_page, **settings) as served:
-            reader = served.reader()
+            user = served.user()
             asked = {
-                words: reader.post("/chat/stream/?about=secret", {"prompt": f"{QUESTION} {words}"}).status
+                words: user.post("/chat/stream/?about=secret", {"prompt": f"{QUESTION} {words}"}).status
                 for words in ("[fine]", "[limit]", "[key]", "[broken]")
             }
             until(lambda: len(events_in(received)) >= 2, seconds=30)

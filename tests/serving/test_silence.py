@@ -8,7 +8,6 @@ import pytest
 
 from claude_server.script import Answer, Pings, Reset, Silence, Status, Step
 from production import served_with
-from tabs import next_event
 
 STYLES = ["sync", "streaming", "async"]
 STREAMS = ["streaming", "async"]
@@ -33,7 +32,7 @@ SETTINGS = {
 
 
 class Wait(NamedTuple):
-    """A way in which Claude makes somebody wait, and how that ends."""
+    """A way in which Claude makes a user wait, and how that ends."""
 
     path: str
     step: Step
@@ -63,7 +62,7 @@ WAITS = JSON | STREAM | MANY
 
 
 class Ended(NamedTuple):
-    """How a wait ended: what the reader read, after how many seconds, and the calls to Claude."""
+    """How a wait ended: what the user read, after how many seconds, and the calls to Claude."""
 
     problem: dict
     comments: int
@@ -84,16 +83,16 @@ def in_production(production, shared_lane, tmp_path_factory):
 
 @pytest.fixture
 def ask(served):
-    """ask(path, fields) opens a tab that has asked."""
-    tabs = []
+    """ask(path, fields) asks, and gives the reply that is to come."""
+    replies = []
 
     def ask(path, fields):
-        tabs.append(served.open_tab(path, fields))
-        return tabs[-1]
+        replies.append(served.user().start_post(path, fields))
+        return replies[-1]
 
     yield ask
-    for tab in tabs:
-        tab.close()
+    for reply in replies:
+        reply.close()
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +108,7 @@ def ended(served, ask, lane, seen):
         waits = JSON | (STREAM if served.view_style in STREAMS else {}) | (MANY if served.view_style == "async" else {})
         for name, wait in waits.items():
             lane.rule(f"[{name}]", otherwise=wait.step)
-        served.reader().post("/chat/ask/", {"prompt": "The first question loads the SDK."})
+        served.user().post("/chat/ask/", {"prompt": "The first question loads the SDK."})
         with ThreadPoolExecutor(len(waits)) as pool:
             seen[served.url] = dict(zip(waits, pool.map(lambda name: wait_for(name, ask), waits), strict=True))
         calls = lane.requests()
@@ -122,12 +121,11 @@ def wait_for(name, ask):
     """Ask, and read to the end."""
     prompts = [f"{number} [{name}]" for number in range(3 if name in MANY else 1)]
     start = time.monotonic()
-    tab = ask(WAITS[name].path, {"prompt": prompts})
-    if tab.response.headers["Content-Type"] == "application/json":
-        answer = tab.json()
-        problem, comments = answer, 0
+    reply = ask(WAITS[name].path, {"prompt": prompts})
+    if reply.headers["Content-Type"] == "application/json":
+        problem, comments = reply.json, 0
     else:
-        *before, problem = iter(tab.read, None)
+        *before, problem = iter(reply.read_event, None)
         comments = before.count(": keepalive")
     return Ended(problem, comments, time.monotonic() - start, [])
 
@@ -185,39 +183,37 @@ def the_call_ends_at_the_deadline(outcome):
 def test_comments_flow_while_claude_is_silent(lane, ask, heard):
     lane.script(Answer(deltas=WORDS, gated=True))
     lane.release(heard)
-    tab = ask("/chat/stream/", {"prompt": "Why?"})
-    assert [next_event(tab) for _ in range(heard)] == [{"delta": "The "}] * heard
-    assert [tab.read() for _ in range(3)] == [": keepalive"] * 3
+    reply = ask("/chat/stream/", {"prompt": "Why?"})
+    assert [next(reply.events()) for _ in range(heard)] == [{"delta": "The "}] * heard
+    assert [reply.read_event() for _ in range(3)] == [": keepalive"] * 3
     assert lane.requests()[0].deltas == heard
     lane.release(len(WORDS))
-    rest = [event for event in iter(tab.read, None) if event != ": keepalive"]
+    rest = [event for event in iter(reply.read_event, None) if event != ": keepalive"]
     assert [event["delta"] for event in rest[:-1]] == WORDS[heard:]
     assert rest[-1]["done"] is True
 
 
-@pytest.mark.parametrize(
-    "served", [{"view_style": "streaming", "client_wrapper": True}], indirect=True, ids=["streaming"]
-)
+@served_with("streaming")
 @pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
 def test_pings_of_claude_become_comments_now_and_then(lane, ask, heard):
     """A thread that waits for Claude can write when Claude does: a ping is enough."""
     lane.script(Answer(deltas=WORDS, gated=True, pings=0.02))
     lane.release(heard)
-    tab = ask("/chat/stream/", {"prompt": "Why?"})
-    assert [next_event(tab) for _ in range(heard)] == [{"delta": "The "}] * heard
+    reply = ask("/chat/stream/", {"prompt": "Why?"})
+    assert [next(reply.events()) for _ in range(heard)] == [{"delta": "The "}] * heard
     start = time.monotonic()
-    assert [tab.read() for _ in range(3)] == [": keepalive"] * 3
+    assert [reply.read_event() for _ in range(3)] == [": keepalive"] * 3
     assert time.monotonic() - start > 2 * float(SETTINGS["CHAT_KEEPALIVE"])
     lane.release(len(WORDS))
-    *_, last = iter(tab.read, None)
+    *_, last = iter(reply.read_event, None)
     assert last["done"] is True
 
 
 @served_with("sync", "streaming")
-def test_readers_who_do_not_hang_up_keep_nobody_waiting(served, ask):
+def test_users_who_do_not_hang_up_keep_nobody_waiting(served, ask):
     """A thread waits for each of them for 2 seconds. gunicorn's own would wait for all, one after the other: for 16."""
-    tabs = [ask("/chat/ask/", {"prompt": f"question {number}"}) for number in range(8)]
-    assert [tab.json()["answer"] for tab in tabs] == [f"You asked: question {number}" for number in range(8)]
+    replies = [ask("/chat/ask/", {"prompt": f"question {number}"}) for number in range(8)]
+    assert [reply.json["answer"] for reply in replies] == [f"You asked: question {number}" for number in range(8)]
     start = time.monotonic()
-    assert served.reader().post("/chat/ask/", {"prompt": "And now?"}).json["answer"] == "You asked: And now?"
-    assert time.monotonic() - start < len(tabs)
+    assert served.user().post("/chat/ask/", {"prompt": "And now?"}).json["answer"] == "You asked: And now?"
+    assert time.monotonic() - start < len(replies)

@@ -15,7 +15,7 @@ from image_build import Build, Image
 from project_server import Server, free_port
 
 PLANTED = "planted-where-no-image-may-look"
-STRANGERS = [
+LEFTOVERS = [
     ".env",
     ".env.production",
     ".git/config",
@@ -29,7 +29,7 @@ STRANGERS = [
     "deploy/fullchain.pem",
     "staticfiles/old.css",
 ]
-"""What lies around in the folder of somebody who works on a project."""
+"""What work on a project leaves in its folder, and no image may hold."""
 
 
 class Images:
@@ -57,7 +57,7 @@ class Images:
         project = Path(shutil.copytree(baked, shelf / "project" / baked.name))
         if not (project / "requirements.txt").exists():
             run([find_uv_bin(), "lock", "--quiet", "--python", python], project)
-        plant_strangers(project)
+        plant_leftovers(project)
         # A careful umask, under which nobody but the owner of a clone reads it.
         for path in project.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
@@ -66,8 +66,8 @@ class Images:
         return image
 
 
-def plant_strangers(project):
-    for name in STRANGERS:
+def plant_leftovers(project):
+    for name in LEFTOVERS:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(PLANTED, encoding="utf-8")
 

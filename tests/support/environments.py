@@ -19,6 +19,9 @@ OLDEST = (3, 11)
 PYTHONS = ["oldest", "newest"]
 """The oldest that a project runs on, with Django's LTS release, and the newest found, with the newest Django."""
 
+RESOLUTION = os.environ.get("UV_RESOLUTION", "highest")
+"""Which versions a project gets: "highest" for the newest, "lowest-direct" for the lowest ones that it declares."""
+
 ON_CI = bool(os.environ.get("CI"))
 
 
@@ -101,24 +104,25 @@ class Environments:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def __call__(self, project, python):
+    def __call__(self, project, python, resolution=RESOLUTION):
         """The folder of an environment with what the project declares, and nothing else."""
         wanted = declared_dependencies(project)
-        key = hashlib.sha256(json.dumps([str(python), wanted]).encode()).hexdigest()[:12]
+        key = hashlib.sha256(json.dumps([str(python), wanted, resolution]).encode()).hexdigest()[:12]
         folder = self.folder / key
         with FileLock(f"{folder}.lock"):
             if not (folder / "built").exists():
-                build(folder, python, wanted)
+                build(folder, python, wanted, resolution)
                 (folder / "built").touch()
         return folder
 
 
-def build(folder, python, wanted):
-    """Make an environment with these requirements, newest versions that they allow."""
+def build(folder, python, wanted, resolution):
+    """Make an environment with these requirements."""
     uv(["venv", "--clear", "--python", python, folder])
     requirements = folder / "requirements.txt"
     requirements.write_text("\n".join(wanted) + "\n", encoding="utf-8")
-    uv(["pip", "install", "--python", folder / "bin" / "python", "--requirements", requirements])
+    command = ["pip", "install", "--resolution", resolution, "--python", folder / "bin" / "python"]
+    uv([*command, "--requirements", requirements])
 
 
 def uv(arguments):
@@ -153,7 +157,7 @@ KEPT = {"HOME", "LANG", "LC_ALL", "TMPDIR", "CI", "SSL_CERT_FILE", "SSL_CERT_DIR
 
 
 def variables_for(environment, **variables):
-    """What a rendered project finds in its process environment: nothing that somebody exported for another project."""
+    """What a rendered project finds in its process environment: nothing that was exported for another project."""
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(("UV_", "PIP_"))}
     path = os.environ["PATH"]
     if environment:

@@ -26,7 +26,7 @@ NOT_RUN = [
 """The steps that are left out, word for word."""
 
 ACCOUNT = "10001"
-"""Only root may give files away: whoever runs the tests stands in for the account of the image."""
+"""Only root may give files away: the account that runs the tests stands in for the account of the image."""
 
 
 class Base(NamedTuple):
@@ -98,16 +98,13 @@ class Build:
         return Image(self.root, self.workdir, self.variables, self.command, self.healthcheck, self.not_run)
 
     def start(self, stage):
-        self.provide(stage.base, self.root)
+        self.root.mkdir()
+        (base,) = [base for base in BASES if re.fullmatch(base.pattern, stage.base)]
+        base.provide(self.root, self.python)
         self.workdir = self.root
         path = self.mapped("/usr/local/bin") + os.pathsep + "/usr/sbin:/usr/bin:/sbin:/bin"
         self.variables = {"PATH": path}
         self.command = self.healthcheck = None
-
-    def provide(self, image, root):
-        root.mkdir()
-        (base,) = [base for base in BASES if re.fullmatch(base.pattern, image)]
-        base.provide(root, self.python)
 
     def mapped(self, text):
         """The text with its absolute paths below `root`, and with the account that runs the tests."""
@@ -140,15 +137,8 @@ class Build:
                 shutil.copy2(source, target)
 
     def origin(self, name):
-        """The folder that COPY takes from: the context, a stage, or another image."""
-        if name is None:
-            return self.context
-        if name not in [stage.name for stage in self.stages]:
-            folder = self.folder / "other"
-            shutil.rmtree(folder, ignore_errors=True)
-            self.provide(name, folder)
-            return folder
-        return self.folder / name
+        """The folder that COPY takes from: the context, or a stage that is finished."""
+        return self.folder / name if name else self.context
 
     def do_run(self, instruction):
         assert not instruction.flags, f"an option that is not understood here: {instruction}"

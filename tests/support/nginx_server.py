@@ -2,7 +2,6 @@
 
 import getpass
 import grp
-import http.client
 import os
 import shutil
 import socket
@@ -10,10 +9,9 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar
 
 from environments import skip_or_fail
-from http_reader import PATIENCE, HttpReader
+from http_client import HttpClient, open_socket
 from project_server import Server, free_port
 
 BINARIES = ["system", "current"]
@@ -94,50 +92,26 @@ class Site:
         """What nginx has logged so far: "access" or "error"."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
-    def tls(self, **options):
-        """A TLS context that trusts the certificate of this site alone."""
+    def connect(self, name=None, alpn="http/1.1", scheme="https"):
+        """An open connection; over TLS one that asked for the site's domain, or for another name."""
+        if scheme == "http":
+            return open_socket("127.0.0.1", self.http_port)
         context = ssl.create_default_context(cafile=self.folder / "certificate/fullchain.pem")
-        context.set_alpn_protocols(options.get("alpn", ["http/1.1"]))
-        return context
-
-    def connect(self, name=None, **options):
-        """An open TLS connection that asked for the site's domain, or for another name."""
-        plain = socket.create_connection(("127.0.0.1", self.https_port), PATIENCE)
+        context.set_alpn_protocols([alpn])
+        plain = open_socket("127.0.0.1", self.https_port)
         try:
-            return self.tls(**options).wrap_socket(plain, server_hostname=name or self.domain)
+            return context.wrap_socket(plain, server_hostname=name or self.domain)
         except BaseException:
             plain.close()
             raise
 
-    def ask(self, method, path, body=None, headers=None, scheme="https"):
-        """A connection over which something has been asked."""
-        if scheme == "https":
-            connection = http.client.HTTPConnection(self.domain)
-            connection.sock = self.connect()
-        else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=PATIENCE)
-        connection.request(method, path, body, {"Host": self.domain, "Connection": "close"} | (headers or {}))
-        return connection
+    def user(self, cookies=None, client=HttpClient, scheme="https"):
+        """A user whose browser talks to the site, and says no more than browsers do; signed in by these cookies."""
+        return client(lambda: self.connect(alpn=client.alpn, scheme=scheme), self.domain, cookies)
 
     def request(self, method, path, body=None, headers=None, scheme="https"):
-        """Ask, and give the open response as soon as its headers are here. Closing it closes the connection."""
-        return self.ask(method, path, body, headers, scheme).getresponse()
-
-
-class Visitor(HttpReader):
-    """Somebody whose browser talks to a site over TLS, and says no more than browsers do."""
-
-    told: ClassVar = {}
-
-    def __init__(self, site, cookies=None):
-        super().__init__(f"https://{site.domain}")
-        self.site = site
-        self.cookies = cookies or {}
-
-    def _connection(self):
-        connection = http.client.HTTPConnection(self.address)
-        connection.sock = self.site.connect()
-        return connection
+        """The reply to a request of a user who has not signed in, with its headers there. To be closed."""
+        return self.user(scheme=scheme).send(method, path, body, headers)
 
 
 def ipv6_listen(port):

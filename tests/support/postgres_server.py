@@ -16,7 +16,7 @@ from project_server import PATIENCE, free_port
 from workers import descendants
 
 USER = "tests"
-# Nothing here outlives a run, so nothing waits for the disk. DURABLE is for whoever kills the server: what it has
+# Nothing here outlives a run, so nothing waits for the disk. DURABLE is for tests that kill the server: what it has
 # acknowledged is then there when it starts again.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 SETTINGS = {
@@ -63,7 +63,7 @@ class PostgreSQL:
         self.process = None
 
     def start(self):
-        """Start it, and wait until it lets somebody in."""
+        """Start it, and wait until it accepts connections."""
         options = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
         command = [self.programs / "postgres", "-D", self.data, "-p", str(self.port), *options]
         with self.log.open("ab") as log:
@@ -75,7 +75,7 @@ class PostgreSQL:
             time.sleep(0.05)
 
     def stop(self):
-        """The fast way: whoever is connected is dropped."""
+        """The fast way: open connections are dropped."""
         self.process.send_signal(2)
         self.process.wait(PATIENCE)
 

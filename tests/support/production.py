@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,11 +13,10 @@ from filelock import FileLock
 from bakery import choices, name_of
 from claude_server.client import KEY
 from environments import find_python, run, start
-from http_reader import HttpReader
+from http_client import HttpClient
 from project_server import production_server
-from tabs import Tab
 
-READERS = ["reader", "another"]
+USERS = ["user", "another"]
 """The accounts of every project, each with a session that lasts."""
 
 PREPARE = """
@@ -69,20 +67,17 @@ class Served(NamedTuple):
     def url(self):
         return self.server.url
 
-    def reader(self, name="reader"):
-        """Somebody who has signed in."""
-        reader = HttpReader(self.url)
-        reader.cookies = self.cookies(name)
-        return reader
+    def user(self, name="user"):
+        """A user who has signed in."""
+        return HttpClient.in_place_of_proxy(self.url, self.cookies(name))
 
-    def cookies(self, name="reader"):
-        """What the browser of somebody who has signed in sends along."""
+    def anonymous(self):
+        """A user who has not signed in."""
+        return HttpClient.in_place_of_proxy(self.url)
+
+    def cookies(self, name="user"):
+        """What the browser of a user who has signed in sends along."""
         return {"sessionid": self.sessions[name], "csrftoken": "a" * 32}
-
-    def open_tab(self, path, fields, name="reader"):
-        """A tab of somebody who has signed in, which has asked and reads what comes. To be closed."""
-        connection = socket.create_connection(("127.0.0.1", self.server.port))
-        return Tab(connection, f"127.0.0.1:{self.server.port}", self.cookies(name), path, fields)
 
     def logged(self, words):
         """The lines of the server's log that have these words."""
@@ -129,7 +124,7 @@ def change_line(path, old, new):
 def wait_until_loaded(server):
     """gunicorn listens before its workers have loaded the project, which may yet keep them from starting."""
     try:
-        status = HttpReader(server.url).get("/accounts/sign-in/").status
+        status = HttpClient.in_place_of_proxy(server.url).get("/accounts/sign-in/").status
     except OSError:
         status = None
     assert status == 200, f"the project does not answer:\n{server.printed()}"
@@ -154,7 +149,7 @@ class Production:
             if not (shelf / "ready").exists():
                 shutil.rmtree(shelf, ignore_errors=True)
                 project = shutil.copytree(baked, shelf / baked.name)
-                script = PREPARE % (READERS,)
+                script = PREPARE % (USERS,)
                 run(["python", "manage.py", "shell", "-c", script], project, environment, self.start, **self.settings())
                 (shelf / "ready").touch()
         return shelf / baked.name, environment

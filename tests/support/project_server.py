@@ -61,7 +61,7 @@ class Server:
 def free_port():
     """A port of the loopback address that nothing listens on.
 
-    Below those that Linux gives to whoever connects: one of the other tests' connections could get it meanwhile.
+    Below those that Linux gives to connections: one of the other tests' connections could get it meanwhile.
     """
     while True:
         port = random.SystemRandom().randrange(10_000, 32_000)

@@ -12,6 +12,7 @@ from django.conf import settings
 from pythonjsonlogger import json as json_logger
 from pythonjsonlogger.core import RESERVED_ATTRS
 
+from claude.failures import Failure
 from config.request_log import current
 
 # What any key of Anthropic looks like.
@@ -69,10 +70,12 @@ class AddRequestId(logging.Filter):
 
 
 class DropExplainedErrors(logging.Filter):
-    """Drops Django's line about a view that answered 502 on purpose: the view has logged why."""
+    """Drops Django's line about a failure that has one of its own: of a view that answered 502, of a call refused."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return bool(record.exc_info) or getattr(record, "status_code", 0) < HTTPStatus.INTERNAL_SERVER_ERROR
+        if record.exc_info:
+            return not isinstance(record.exc_info[1], Failure)
+        return getattr(record, "status_code", 0) < HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class LowerSecurityErrors(logging.Filter):

@@ -1,7 +1,10 @@
 """A call to Claude: its line in the log, who is told of it, and what becomes of an error."""
 
+import asyncio
 import logging
 import threading
+import traceback
+from types import SimpleNamespace
 
 import anthropic
 import httpx2
@@ -180,6 +183,42 @@ def test_an_asynchronous_receiver_may_refuse_a_call_too(user, wire, connect, pat
 
 
 @pytest.mark.parametrize("path", PATHS)
+def test_of_several_refusals_the_first_counts_and_none_is_an_error(user, connect, caplog, path):
+    async def refuse(**kwargs):
+        raise Refused(402, "Your budget is used up.")
+
+    async def refuse_too(**kwargs):
+        raise Refused(403, "Not today.")
+
+    connect(calls.call_starting, refuse)
+    connect(calls.call_starting, refuse_too)
+    assert user.post(path, {"prompt": "Hello"}).status == 402
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_one_receiver_reserves_is_done_before_the_end_when_another_refuses(user, connect, path):
+    heard = []
+
+    async def refuse(**kwargs):
+        raise Refused(402, "Your budget is used up.")
+
+    async def reserve(**kwargs):
+        for _ in range(1000):  # longer than the refusal takes
+            await asyncio.sleep(0)
+        heard.append("reserved")
+
+    def listen(*, call, **kwargs):
+        heard.append(call.outcome)
+
+    connect(calls.call_starting, refuse)
+    connect(calls.call_starting, reserve)
+    connect(calls.call_ended, listen)
+    assert user.post(path, {"prompt": "Hello"}).status == 402
+    assert heard == ["reserved", "refused"]
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_a_receiver_that_breaks_before_a_call_stops_it(user, wire, connect, caplog, path):
     def stumble(**kwargs):
         raise ZeroDivisionError
@@ -278,6 +317,35 @@ def test_the_sdk_s_own_surprise_is_an_error_without_its_traceback(caplog):
     assert "a secret" not in caplog.text
 
 
+def test_an_error_that_comes_after_the_sdk_s_own_shows_nothing_of_it():
+    def stumble(call):
+        try:
+            raise raised(anthropic.APIError("a secret", REQUEST, body=None))
+        finally:
+            try:
+                raise LookupError("first")
+            finally:
+                raise ZeroDivisionError("ours")
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        within_a_call(stumble)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "first" in shown
+    assert "a secret" not in shown
+
+
+# % if cookiecutter.view_style == "async"
+def test_an_error_of_the_sdk_in_a_task_group_is_a_failure_too():
+    async def asking():
+        async with calls.open(build_request("fail overloaded_error")) as call, asyncio.TaskGroup() as tasks:
+            tasks.create_task(aget_client().messages.create(**call.request))
+
+    with pytest.raises(Failure) as caught:
+        async_to_sync(asking)()
+    assert caught.value.kind == "unavailable"
+
+
+# % endif
 def raised(error):
     """An error with a traceback that leads through the SDK."""
     names = {"__name__": "anthropic._client", "error": error}
@@ -295,6 +363,23 @@ def test_what_came_before_an_error_goes_no_further():
     assert (error.__cause__, error.__suppress_context__) == (None, True)
 
 
+def test_a_second_stream_that_breaks_off_is_not_taken_for_the_first():
+# % if cookiecutter.view_style == "async"
+    @async_to_sync
+    async def read(call, response):
+        return [piece async for piece in calls.read_stream(call, response)]
+
+# % else
+    def read(call, response):
+        return list(calls.read_stream(call, response))
+
+# % endif
+    call = calls.Call({})
+    call.feed("message_stop", "{}")
+    with pytest.raises(Failure, match="unavailable"):
+        read(call, SimpleNamespace(http_response=httpx2.Response(200, content=b"")))
+
+
 # --- Time -----------------------------------------------------------------------------------------
 
 
@@ -310,9 +395,9 @@ def test_calls_may_share_one_deadline(trickle, settings):
     assert len(trickle) == 1
 
 
-def test_while_claude_answers_no_database_connection_is_held(monkeypatch, wire):
+def test_while_claude_answers_and_after_the_receivers_no_database_connection_is_held(monkeypatch, wire):
     closed = []
     monkeypatch.setattr(calls, "release_connections", lambda: closed.append((threading.get_ident(), len(wire))))
     ask()
-    assert [sent for _, sent in closed] == [0]
+    assert [sent for _, sent in closed] == [0, 1]
     assert connection.in_atomic_block

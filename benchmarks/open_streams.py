@@ -24,7 +24,7 @@ PATIENCE = 20.0  # seconds after the last token was sent, within which all must 
 NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError)
 
 
-class Reader:
+class Stream:
     """One question and its stream."""
 
     def __init__(self, connection, length):
@@ -110,28 +110,28 @@ def run(spec):
     window = opened + SETTLE, opened + SETTLE + spec["seconds"]
     print(json.dumps({"window": window}), flush=True)
     poll = select.epoll()
-    readers, readings = {}, Readings(window)
+    streams, readings = {}, Readings(window)
     waiting = list(enumerate(questions))[::-1]
     give_up = window[1] + PATIENCE
-    while (readers or waiting) and (now := time.monotonic()) < give_up:
+    while (streams or waiting) and (now := time.monotonic()) < give_up:
         while waiting and now >= start + waiting[-1][0] / spec["opens_per_second"]:
             number, question = waiting.pop()
             question["length"] = int((window[1] - now) / PAUSE) + 1
-            reader = Reader(prepared[number] if prepared else next(ready), question["length"])
-            reader.ask(request_for(spec, question))
-            readers[reader.connection.fileno()] = reader
-            poll.register(reader.connection, select.EPOLLIN)
-            readings.all.append(reader)
+            stream = Stream(prepared[number] if prepared else next(ready), question["length"])
+            stream.ask(request_for(spec, question))
+            streams[stream.connection.fileno()] = stream
+            poll.register(stream.connection, select.EPOLLIN)
+            readings.all.append(stream)
         for number, _ in poll.poll(0.002 if waiting else 0.1, 256):
-            reader = readers[number]
-            readings.add(reader.read())
-            while reader.connection and hasattr(reader.connection, "pending") and reader.connection.pending():
-                readings.add(reader.read())
-            if reader.outcome:
+            stream = streams[number]
+            readings.add(stream.read())
+            while stream.connection and hasattr(stream.connection, "pending") and stream.connection.pending():
+                readings.add(stream.read())
+            if stream.outcome:
                 poll.unregister(number)
-                del readers[number]
-                reader.connection.close()
-                reader.connection = None
+                del streams[number]
+                stream.connection.close()
+                stream.connection = None
     return readings.report(spec["seconds"])
 
 
@@ -158,13 +158,13 @@ class Readings:
 
     def report(self, seconds):
         outcomes = {}
-        for reader in self.all:
-            name = reader.outcome or ("late" if reader.first is not None else "no token")
+        for stream in self.all:
+            name = stream.outcome or ("late" if stream.first is not None else "no token")
             outcomes[name] = outcomes.get(name, 0) + 1
         return {
             "outcomes": outcomes,
-            "first": percentiles([reader.first for reader in self.all if reader.first is not None]),
-            "held": sum(reader.first is not None and reader.first_at < self.window[1] for reader in self.all),
+            "first": percentiles([stream.first for stream in self.all if stream.first is not None]),
+            "held": sum(stream.first is not None and stream.first_at < self.window[1] for stream in self.all),
             "delay": percentiles(self.delays),
             "gap": percentiles(self.gaps),
             "tokens": len(self.delays),

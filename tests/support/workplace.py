@@ -1,4 +1,4 @@
-"""Where the commands bake and serve: a folder that keeps its environments from one run to the next."""
+"""Where commands and benchmarks bake and serve: a folder that keeps its environments from one run to the next."""
 
 import os
 import shutil
@@ -13,15 +13,18 @@ from production import Production
 
 
 @contextmanager
-def workplace(folder: Path) -> Iterator[tuple[Production, Path]]:
-    """A `Production` of the template as it is now, and an empty folder to serve copies in."""
+def workplace(folder: Path, environments: Path | None = None) -> Iterator[tuple[Production, Path]]:
+    """A `Production` of the template as it is now, and an empty folder to serve copies in.
+
+    Environments are kept in the folder of that name, or in another one that several workplaces share.
+    """
     folder = folder.resolve()  # programs run in other folders
     for name in ("bakes", "production", "served"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "served").mkdir(parents=True)
     with output_on_stderr():
-        production = Production(folder / "production", Bakery(folder / "bakes"), Environments(folder / "environments"))
-        yield production, folder / "served"
+        kept = Environments(environments or folder / "environments")
+        yield Production(folder / "production", Bakery(folder / "bakes"), kept), folder / "served"
 
 
 @contextmanager
