@@ -7,8 +7,14 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+# % if cookiecutter.view_style == "async"
+from django.utils.module_loading import import_string
 
 
+# % else
+
+
+# % endif
 @register
 def check_secret_key(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
     if not settings.DEBUG and settings.SECRET_KEY == settings.INSECURE_SECRET_KEY:
@@ -28,4 +34,20 @@ def check_database(app_configs: object, **kwargs: object) -> Iterator[CheckMessa
             hint="Set DATABASE_URL to postgres://user:password@host:5432/name.",
             id="config.E002",
         )
+# % endif
+# % if cookiecutter.view_style == "async"
+
+
+@register
+def check_middleware(app_configs, **kwargs) -> list[CheckMessage]:
+    """https://docs.djangoproject.com/en/stable/topics/http/middleware/#asynchronous-support"""
+    return [
+        Error(
+            f"{path} in MIDDLEWARE is not asynchronous: a stream would lose its thread, and break off at its end.",
+            hint="Use one whose async_capable is true, or write one: config/request_body.py is an example.",
+            id="config.E003",
+        )
+        for path in settings.MIDDLEWARE
+        if not getattr(import_string(path), "async_capable", False)
+    ]
 # % endif
