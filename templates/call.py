@@ -33,12 +33,11 @@ class Call(AnswerReader):
     def feed(self, event: str | None, data: str) -> str:
         text = super().feed(event, data)
         if text and self._first_text_after is None:
-            self._first_text_after = self.seconds
+            self._first_text_after = round(self.seconds, 3)
         return text
 
     def log_fields(self) -> dict[str, Any]:
         """What the log says of the call, never what was said in it. Times are in seconds."""
-        first = self._first_text_after
         return {
             "outcome": self.outcome,
             "purpose": self.purpose,
@@ -48,7 +47,7 @@ class Call(AnswerReader):
             "stop_reason": self.stop_reason,
             **self.usage.as_dict(),
             "seconds": round(self.seconds, 3),
-            "seconds_to_first_token": None if first is None else round(first, 3),
+            "seconds_to_first_token": self._first_text_after,
         }
 
     def failure_for(self, error: Exception) -> Failure | None:

@@ -1,5 +1,7 @@
 """Each view style under its production server, asked over HTTP, with a stand-in for Claude in another process."""
 
+import uuid
+
 import pytest
 
 from claude_server.script import Answer, Status
@@ -80,6 +82,16 @@ def test_a_stream_tells_every_proxy_to_pass_it_on(user, lane):
     assert reply.headers["Content-Encoding"] in (None, "identity")
     assert reply.headers["Content-Length"] is None
     assert "".join(event.get("delta", "") for event in reply.events()) == "The sky is blue."
+
+
+@served_with("async", nginx=False)
+def test_a_stream_ends_where_the_project_serves_its_own_static_files(reader, lane):
+    """They are served by middleware: if that were not asynchronous, the stream's use of the database would fail."""
+    question = {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
+    lane.script(Answer(deltas=WORDS))
+    for _ in range(2):
+        assert list(reader.post("/chat/stream/", question).events())[-1]["done"]
+    assert reader.get("/static/icon.svg").status == 200
 
 
 @served_with("async")

@@ -111,7 +111,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.health.health",
     "django.middleware.security.SecurityMiddleware",
-# % if not cookiecutter.nginx
+# % if not cookiecutter.nginx and cookiecutter.view_style == "async"
+    "config.static_files.static_files",
+# % elif not cookiecutter.nginx
     "whitenoise.middleware.WhiteNoiseMiddleware",
 # % endif
     "csp.middleware.CSPMiddleware",
