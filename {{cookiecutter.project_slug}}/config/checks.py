@@ -4,12 +4,13 @@ https://docs.djangoproject.com/en/stable/topics/checks/
 """
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
 # % if cookiecutter.view_style == "async"
+from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
 
 # % else
+from django.core.checks import CheckMessage, Error, register
 
 
 # % endif
