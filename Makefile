@@ -39,6 +39,14 @@ setup: .venv/.synced ## Make the environment in .venv
 test: setup ## Render every variant and prove it: PYTEST_ARGS="-k async" for some of it
 	$(BIN)/python -m pytest --numprocesses auto $(PYTEST_ARGS)
 
+# The committed uv.lock stays as it is. What projects depend on is always tested in its newest versions.
+.PHONY: newest
+newest: setup ## Run the tests with the newest versions of their tools too, whatever uv.lock says
+	@rm -rf build/newest && mkdir -p build/newest && cp pyproject.toml uv.lock build/newest
+	$(BIN)/uv lock --upgrade --project build/newest --python $(BIN)/python
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --frozen --project build/newest --python $(BIN)/python
+	build/newest/.venv/bin/python -m pytest --numprocesses auto $(PYTEST_ARGS)
+
 .PHONY: lint
 lint: setup ## Check this repository's own files
 	$(BIN)/ruff check --config pyproject.toml .
@@ -79,23 +87,23 @@ bench: setup ## Measure a bake beside an empty template and a plain one: A="--pe
 
 .PHONY: streams
 streams: setup ## Measure open streams beside a control, 25 minutes: A="--streams 1,10 --seconds 3 --no-nginx" for less
-	@PYTHONPATH=tests $(BIN)/python benchmarks/streams.py $(A)
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/streams.py $(A)
 
 .PHONY: soak
 soak: setup ## Half an hour of mixed traffic, in which nothing may grow or get lost: A="--minutes 8 --warm-up 2"
-	@PYTHONPATH=tests $(BIN)/python benchmarks/soak.py $(A)
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/soak.py $(A)
 
 .PHONY: disasters
 disasters: setup ## Kill a worker and PostgreSQL under load, and look for lost answers: A="--view-style async"
-	@PYTHONPATH=tests $(BIN)/python benchmarks/disasters.py $(A)
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/disasters.py $(A)
 
 .PHONY: faults
-faults: setup ## Have every failure happen to every variant, and print what the reader read
-	@PYTHONPATH=tests $(BIN)/python -m faults build/faults
+faults: setup ## Have every failure happen to every variant, and print what the user read
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults build/faults
 
 .PHONY: mutants
 mutants: setup ## Break claude/failures.py in every small way, and count who notices
-	@PYTHONPATH=tests $(BIN)/python -m faults.mutate build/faults
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults.mutate build/faults
 
 .PHONY: clean
 clean: ## Remove the environment and all that was built

@@ -1,12 +1,12 @@
-"""A worker is killed, and PostgreSQL restarts, under load: what readers see, and whether an answer gets lost.
+"""A worker is killed, and PostgreSQL restarts, under load: what users see, and whether an answer gets lost.
 
     make disasters
     make disasters A="--view-style async --down 5"
 
-Readers ask through the project's nginx.conf (without its limits per client, as all come from one address), half of them
+Users ask through the project's nginx.conf (without its limits per client, as all come from one address), half of them
 for streams, half for JSON; each question has a request_id. In the middle of that the disaster happens. Afterwards
-whoever had read a whole answer asks again, and must get the same one without Claude being asked; and whoever had not
-asks again, once CLAUDE_DEADLINE has passed, and must get one.
+a user who had read a whole answer asks again, and must get the same one without Claude being asked; and a user who had
+not asks again, once CLAUDE_DEADLINE has passed, and must get one.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from workers import workers
 
 STYLES = ["async", "streaming"]
 DEADLINE = 5  # seconds of CLAUDE_DEADLINE, so that the questions of a dead worker are free again soon
-GRACE = 5  # seconds that chat/once.py adds to it
+GRACE = 5  # seconds that chat/idempotency.py adds to it
 SETTINGS = {"WEB_WORKERS": "2", "CLAUDE_DEADLINE": str(DEADLINE), "CLAUDE_MAX_RETRIES": "0"}
 SETTINGS |= {"DATABASE_POOL": "4"}
 ANSWER = Answer(pause=0.1)
@@ -53,7 +53,7 @@ def main():
     """Have each disaster happen to each view style; status 1 when an acknowledged answer was lost."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--view-style", choices=STYLES, action="append", help="only this one")
-    parser.add_argument("--readers", type=int, default=12)
+    parser.add_argument("--users", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=4, help="of load before the disaster, and after it")
     parser.add_argument("--down", type=float, default=3, help="seconds until PostgreSQL is started again")
     arguments = parser.parse_args()
@@ -106,21 +106,21 @@ class Run:
         lane.script(otherwise=ANSWER)
 
     def through(self, disaster, arguments):
-        """Load before, during and after, and then everybody asks again."""
-        with ThreadPoolExecutor(arguments.readers) as pool:
-            reading = [pool.submit(self.read, number) for number in range(arguments.readers)]
+        """Load before, during and after, and then all users ask again."""
+        with ThreadPoolExecutor(arguments.users) as pool:
+            asking = [pool.submit(self.ask, number) for number in range(arguments.users)]
             try:
                 time.sleep(arguments.seconds)
                 disaster()
                 over = time.monotonic()
                 time.sleep(arguments.seconds)
-                # A stopped database may leave requests waiting; the load ends when somebody has been answered again.
+                # A stopped database may leave requests waiting; the load ends when a user has been answered again.
                 while not self.answered_since(over) and time.monotonic() < over + 60:
                     time.sleep(0.1)
             finally:
                 self.stopped.set()
-            for reader in reading:
-                reader.result()
+            for user in asking:
+                user.result()
             back = self.answered_since(over)
             calls = Counter(exchange.prompt for exchange in self.lane.requests())
             kept = list(pool.map(self.still_there, self.acknowledged()))
@@ -138,17 +138,21 @@ class Run:
             "not": Counter(outcome for outcome in mended if outcome != traffic.WHOLE),
         }
 
-    def read(self, number):
-        """One question after another, every second reader in JSON."""
+    def ask(self, number):
+        """One question after another, every second user in JSON."""
         path = traffic.ASK if number % 2 else traffic.STREAM
         while not self.stopped.is_set():
             name = uuid.uuid4()
-            fields = {"prompt": f"What is the number of {name}, and why not another one?", "request_id": str(name)}
+            fields = {"prompt": f"What is the number of {name}, and why not another one?", "idempotency_key": str(name)}
             asked = time.monotonic()
-            heard = traffic.ask(self.site, self.served.cookies(), path, fields)
+            heard = traffic.ask(self.user(), path, fields)
             self.questions.append(Question(path, fields, heard, asked))
             if heard.answer is None:
                 time.sleep(0.2)  # as a person would before the next question
+
+    def user(self):
+        """A user who has signed in."""
+        return self.site.user(self.served.cookies())
 
     def answered_since(self, moment):
         """When those were asked who were asked after a moment and answered."""
@@ -161,13 +165,13 @@ class Run:
         return [question for question in self.questions if question.heard.answer is None]
 
     def still_there(self, question):
-        """Whether who has read an answer finds it again."""
-        again = traffic.ask(self.site, self.served.cookies(), question.path, question.fields)
+        """Whether a user who has read an answer finds it again."""
+        again = traffic.ask(self.user(), question.path, question.fields)
         return question.heard.answer == again.answer == question.expected
 
     def mended(self, question):
-        """What who was not answered gets under the same id."""
-        again = traffic.ask(self.site, self.served.cookies(), question.path, question.fields)
+        """What a user who was not answered gets under the same id."""
+        again = traffic.ask(self.user(), question.path, question.fields)
         return "another answer" if again.answer not in (None, question.expected) else again.outcome
 
 
@@ -176,7 +180,7 @@ def kind(question):
 
 
 def report(results):
-    """Print the table and what readers saw, and give the status to exit with."""
+    """Print the table and what users saw, and give the status to exit with."""
     head = ["", "", "questions", "acknowledged", "lost", "paid twice", "failed", "answered later", "back after"]
     rows = []
     for style, name, result in results:
@@ -186,7 +190,7 @@ def report(results):
     print("\n".join(rig.table(head, rows)))
     print("\nback after: from the end of the disaster to the asking of the first question that was then answered")
     for style, name, result in results:
-        print(f"\n{name}, {style}: what readers saw")
+        print(f"\n{name}, {style}: what users saw")
         print("\n".join(rig.table(["", "times"], sorted(result["seen"].items()))))
         for outcome, times in result["not"].items():
             print(f"asked again after CLAUDE_DEADLINE, and not answered: {outcome}, {times} times")

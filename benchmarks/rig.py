@@ -3,18 +3,14 @@
 import contextlib
 import os
 import resource
-import shutil
 import statistics
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from bakery import Bakery
-from environments import Environments
-from faults.workplace import output_on_stderr
+import workplace as workplaces
 from nginx_server import Site, find_nginx
-from production import Production
 from workers import descendants
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -23,14 +19,10 @@ PLACE = Path(__file__).resolve().parent.parent / "build/benchmarks"
 
 @contextlib.contextmanager
 def workplace(name):
-    """A `Production` of the template as it is now, and an empty folder to serve in; environments are kept."""
+    """A `Production` of the template as it is now, and an empty folder to serve in; benchmarks share environments."""
     raise_limit()
-    folder = PLACE / name
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "served").mkdir(parents=True)
-    environments = Environments(PLACE / "environments")
-    with output_on_stderr():
-        yield Production(folder / "production", Bakery(folder / "bakes"), environments), folder / "served"
+    with workplaces.workplace(PLACE / name, PLACE / "environments") as place:
+        yield place
 
 
 def raise_limit():
@@ -73,7 +65,7 @@ def for_others():
 
 
 def lifted_site(project, folder, port):
-    """The project's own nginx.conf, but for the limits per client: all readers here come from one address."""
+    """The project's own nginx.conf, but for the limits per client: all users here come from one address."""
     site = Site(project, folder, port)
     for limit in ("questions burst=20", "sign_in burst=20"):
         site.change(f"limit_req zone={limit} nodelay;", "")

@@ -3,10 +3,10 @@
     make soak
     make soak A="--minutes 8 --warm-up 2 --view-style async --database postgresql"
 
-Per view style some readers, without a pause: questions in JSON and as streams, the page, sign-ins. One question in 20
-meets a fault of the API, and one reader of a stream in ten leaves in the middle. Every answer carries its question, and
+Per view style some users, without a pause: questions in JSON and as streams, the page, sign-ins. One question in 20
+meets a fault of the API, and one user of a stream in ten leaves in the middle. Every answer carries its question, and
 is asked for again under the same request_id: it must be the same one. All of it goes through the project's nginx.conf,
-with TLS, and without its limits per client, as all readers come from one address.
+with TLS, and without its limits per client, as all users come from one address.
 """
 
 import argparse
@@ -38,7 +38,7 @@ FAULTS = {
 MEANT_FOR = {traffic.STREAM: [*FAULTS], traffic.ASK: [word for word in FAULTS if word != "truncated"]}
 """Only a stream can lack its last event."""
 KINDS = {"stream": 50, "json": 28, "page": 20, "sign-in": 2}
-"""What readers do, in percent. A password is hashed for a good part of a second, so few sign in."""
+"""What users do, in percent. A password is hashed for a good part of a second, so few sign in."""
 FAULTY, LEAVING = 0.05, 0.10
 SAMPLES = 12  # a minute
 SETTINGS = {"WEB_WORKERS": "2", "CLAUDE_TIMEOUT": "5", "CLAUDE_MAX_RETRIES": "1", "CHAT_REMEMBER": "120"}
@@ -57,7 +57,7 @@ def main():
     parser.add_argument("--warm-up", type=float, default=5, help="minutes that may still fill pools and caches")
     parser.add_argument("--view-style", choices=STYLES, action="append", help="only this one")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
-    parser.add_argument("--readers", type=int, default=6, help="of each view style")
+    parser.add_argument("--users", type=int, default=6, help="of each view style")
     arguments = parser.parse_args()
     with ExitStack() as running:
         production, folder = running.enter_context(rig.workplace("soak"))
@@ -76,7 +76,7 @@ def main():
 
 
 class Soak:
-    """One project with its readers, and what was seen of both."""
+    """One project with its users, and what was seen of both."""
 
     def __init__(self, running, production, folder, claude, answers):
         rig.say(f"preparing {answers['view_style']}")
@@ -103,20 +103,24 @@ class Soak:
             return self.database.connected(self.served.settings["DATABASE_URL"])
         return rig.open_files(self.served.server.process.pid, self.served.project / "db.sqlite3")
 
-    # Readers.
+    # Users.
 
-    def start(self, readers):
-        with ThreadPoolExecutor(readers) as pool:  # each worker loads the SDK with its first question
-            list(pool.map(self.wake, range(4 * readers)))
-        self.threads = [threading.Thread(target=self.read, args=(number,)) for number in range(readers)]
+    def start(self, users):
+        with ThreadPoolExecutor(users) as pool:  # each worker loads the SDK with its first question
+            list(pool.map(self.wake, range(4 * users)))
+        self.threads = [threading.Thread(target=self.use, args=(number,)) for number in range(users)]
         for thread in self.threads:
             thread.start()
 
-    def wake(self, number):
-        traffic.ask(self.site, self.served.cookies(), traffic.STREAM, {"prompt": f"Good morning {number}"})
+    def user(self):
+        """A user who has signed in."""
+        return self.site.user(self.served.cookies())
 
-    def read(self, number):
-        """One reader after another, until the end."""
+    def wake(self, number):
+        traffic.ask(self.user(), traffic.STREAM, {"prompt": f"Good morning {number}"})
+
+    def use(self, number):
+        """One request of a user after another, until the end."""
         chance = random.Random(f"{self.style} {number}")
         while not self.stopped.is_set():
             (kind,) = chance.choices([*KINDS], [*KINDS.values()])
@@ -125,7 +129,7 @@ class Soak:
                     self.question(chance, traffic.STREAM if kind == "stream" else traffic.ASK)
                 else:
                     self.page() if kind == "page" else self.sign_in()
-            except Exception as error:  # a reader must not be missing for the rest of the time
+            except Exception as error:  # a user must not be missing for the rest of the time
                 self.lose(kind, f"{type(error).__name__}: {error}")
 
     def question(self, chance, path):
@@ -134,8 +138,8 @@ class Soak:
         fault = chance.choice(MEANT_FOR[path]) if chance.random() < FAULTY else None
         leave = 3 if path == traffic.STREAM and chance.random() < LEAVING else None
         prompt = f"{f'fault:{fault} ' if fault else ''}What is the number of {name}, and why is it not another one?"
-        fields = {"prompt": prompt, "request_id": str(name)}
-        heard = traffic.ask(self.site, self.served.cookies(), path, fields, leave)
+        fields = {"prompt": prompt, "idempotency_key": str(name)}
+        heard = traffic.ask(self.user(), path, fields, leave)
         self.outcomes[f"{'fault: ' if fault else ''}{heard.outcome}"] += 1
         expected = f"You asked: {prompt}"
         if not expected.startswith(heard.read):
@@ -148,23 +152,24 @@ class Soak:
         elif heard.answer != expected:
             self.lose(prompt, f"{heard.outcome}: {heard.read!r}")
         else:
-            again = traffic.ask(self.site, self.served.cookies(), chance.choice([traffic.STREAM, traffic.ASK]), fields)
+            again = traffic.ask(self.user(), chance.choice([traffic.STREAM, traffic.ASK]), fields)
             self.outcomes[f"again: {again.outcome}"] += 1
             if again.answer != expected:
                 self.lose(prompt, f"asked again, {again.outcome}: {again.read!r}")
 
     def page(self):
-        status, text = traffic.get(self.site, self.served.cookies(), "/")
-        self.outcomes[f"page {status}"] += 1
-        if status != 200 or 'name="request_id"' not in text:
-            self.lose("page", f"status {status}")
+        page = self.user().get("/").whole()
+        self.outcomes[f"page {page.status}"] += 1
+        if page.status != 200 or 'name="idempotency_key"' not in page.text:
+            self.lose("page", f"status {page.status}")
 
     def sign_in(self):
-        cookies = traffic.sign_in(self.site, USER, PASSWORD)
-        status, _ = traffic.get(self.site, cookies, "/")
-        self.outcomes[f"sign-in, then page {status}"] += 1
-        if "sessionid" not in cookies or status != 200:
-            self.lose("sign-in", f"status {status}")
+        user = self.site.user()
+        user.sign_in(USER, PASSWORD).close()
+        page = user.get("/").whole()
+        self.outcomes[f"sign-in, then page {page.status}"] += 1
+        if page.status != 200:
+            self.lose("sign-in", f"status {page.status}")
 
     def lose(self, what, how):
         self.lost.append(f"{what}: {how}")
@@ -187,12 +192,12 @@ class Soak:
         )
 
     def finish(self):
-        """Let the readers end, and see that no call to Claude goes on without one."""
+        """Let the users end, and see that no call to Claude goes on without one."""
         for thread in self.threads:
             thread.join()
         state = self.lane.state()
         if state["counts"]["arrived"] != state["counts"]["ended"]:
-            self.lose("calls", f"{state['counts']} at the stand-in after the last reader")
+            self.lose("calls", f"{state['counts']} at the stand-in after the last user")
 
     def growths(self, warm_up):
         """{what: (growth, allowed growth, mean)} after the warm-up."""
@@ -206,9 +211,9 @@ class Soak:
 
 
 def watch(soaks, arguments):
-    """Run the readers for so many minutes, and look at the servers SAMPLES times in each."""
+    """Have the users at work for so many minutes, and look at the servers SAMPLES times in each."""
     for soak in soaks:
-        soak.start(arguments.readers)
+        soak.start(arguments.users)
     start = time.monotonic()
     try:
         for number in range(1, int(arguments.minutes * SAMPLES) + 1):
@@ -227,7 +232,7 @@ def report(soaks, arguments):
     """Print all, and give the status to exit with."""
     bad = 0
     for soak in soaks:
-        print(f"\n{soak.style}, {arguments.database}, {arguments.readers} readers")
+        print(f"\n{soak.style}, {arguments.database}, {arguments.users} users")
         head = ["minute", "RSS KB", "PSS KB", "files", "sockets", "threads", "database", "requests"]
         rows = [[*sample.values()] for sample in soak.samples if sample["minute"] % 1 == 0]
         print("\n".join(rig.table(head, [[int(row[0]), *row[1:]] for row in rows])))
@@ -239,7 +244,7 @@ def report(soaks, arguments):
             cells = [f"{mean:.0f}", f"{growth:+.1f}", f"{allowed:.1f}", "GROWS" if grew else "steady"]
             verdicts.append([what, *cells])
         print("\n".join(rig.table(["", "mean", "growth", "allowed", ""], verdicts)))
-        print("\nWhat readers got:")
+        print("\nWhat users got:")
         print("\n".join(rig.table(["", "times"], sorted(soak.outcomes.items()))))
         print(f"Lost or wrong: {len(soak.lost)}")
         print("\n".join(soak.lost[:20]))

@@ -4,8 +4,8 @@
     make streams A="--streams 1,10,100 --seconds 5 --no-nginx"
 
 Four processes: the API (source.py), the project's own production server on a core of its own, nginx, and one that
-reads (readers.py); where there are two cores, all but the server share the second. Each figure is of a server just
-started. "Added" is what lies between the sending of a token by the API and its arrival at the reader.
+reads (open_streams.py); where there are two cores, all but the server share the second. Each figure is of a server just
+started. "Added" is what lies between the sending of a token by the API and its arrival at the user.
 
 The view style sync has no streams, so it has no row here.
 """
@@ -23,21 +23,21 @@ from pathlib import Path
 
 import rig
 from environments import variables_for
-from serving import Server, free_port
-from tabs import headers_for
+from http_client import FORM, HttpClient
+from project_server import Server, free_port
 
 HERE = Path(__file__).resolve().parent
 CONTROL = "control"
 STYLES = ["async", "streaming"]
 SESSION = {"sessionid": "none", "csrftoken": "a" * 32}
 BUSY = 0.9
-"""Of a core: a reader that needs more falls behind, and its figures say more about it than about the server."""
+"""Of a core: if the process that reads needs more, it falls behind, and its figures say little about the server."""
 FEW = 10
 """Streams, below which what a server allocates has little to do with their number."""
 LATE = 0.05
 """Seconds: an API that sends its tokens later than that does not offer the load that the row says."""
 HEAD = ["", "nginx", "streams", "first token p50", "p99", "each token p50", "p99", "between p50", "p99", "CPU/token"]
-HEAD += ["nginx's", "memory/stream", "arrived", "errors", "API lag p99", "reader busy"]
+HEAD += ["nginx's", "memory/stream", "arrived", "errors", "API lag p99", "reading busy"]
 
 
 def main():
@@ -113,37 +113,37 @@ class Bench:
     def reading(self, served, site, streams, seconds):
         """A process that reads so many streams, with the window in which it looks at them."""
         host = site.domain if site else f"127.0.0.1:{served.port}"
-        headers = [header for header in headers_for(host, self.cookies, "") if header[0] != "Content-Length"]
+        client = HttpClient(None, host, self.cookies, {"X-Forwarded-Proto": "https"})
         spec = {
             "port": site.https_port if site else served.port,
             "host": host,
             "certificate": str(site.folder / "certificate/fullchain.pem") if site else "",
-            "headers": headers,
+            "headers": list(client.headers_for(headers={"Content-Type": FORM}).items()),
             "questions": [{"id": str(uuid.uuid4())} for _ in range(streams)],
             "opens_per_second": self.arguments.opens_per_second,
             "seconds": seconds,
         }
-        with rig.for_others(), process("readers.py") as readers:
-            readers.stdin.write(json.dumps(spec))
-            readers.stdin.close()
-            yield readers, json.loads(readers.stdout.readline())["window"]
+        with rig.for_others(), process("open_streams.py") as reading:
+            reading.stdin.write(json.dumps(spec))
+            reading.stdin.close()
+            yield reading, json.loads(reading.stdout.readline())["window"]
 
     def read(self, served, site, streams, seconds):
-        with self.reading(served, site, streams, seconds) as (readers, _):
-            return json.loads(readers.stdout.read())
+        with self.reading(served, site, streams, seconds) as (reading, _):
+            return json.loads(reading.stdout.read())
 
     def watch(self, served, site, nginx, streams):
-        """What the readers saw, and what the processes used in the meantime."""
+        """What arrived, and what the processes used in the meantime."""
         pid = served.process.pid
         idle = rig.usage(pid)
-        with self.reading(served, site, streams, self.arguments.seconds) as (readers, window):
+        with self.reading(served, site, streams, self.arguments.seconds) as (reading, window):
             rig.wait_until(window[0])
             before = [rig.cpu_seconds(process) for process in (pid, nginx) if process]
             rig.wait_until(statistics.mean(window))
             held = rig.usage(pid)
             rig.wait_until(window[1])
             after = [rig.cpu_seconds(process) for process in (pid, nginx) if process]
-            seen = json.loads(readers.stdout.read())
+            seen = json.loads(reading.stdout.read())
         spent = [end - start for start, end in zip(before, after, strict=True)]
         tokens = seen["tokens"]
         expected = streams * self.arguments.seconds * 50
@@ -200,7 +200,7 @@ def process(script):
 def report(cells, held):
     rows = [row(name, through, streams, cell) for (name, through, streams), cell in cells.items()]
     print("\n".join(rig.table(HEAD, rows)))
-    print(f"\nOn {len(rig.CORES)} cores, {time.strftime('%Y-%m-%d')}; ! where API or reader had not enough of a core.")
+    print(f"\nOn {len(rig.CORES)} cores, {time.strftime('%Y-%m-%d')}; ! where API or reading had not enough of a core.")
     print("nginx: the project's own nginx.conf with TLS, without its limits per client, as all come from one address.")
     print("\nAs multiples of the control in the same row:")
     head = ["", "nginx", "streams", "first token p50", "each token p50", "p99", "CPU/token", "memory/stream"]

@@ -1,13 +1,13 @@
-"""Finishes a new project: writes its .env with a secret of its own, locks its dependencies, says what comes next.
+"""Finishes a new project: writes .env with a new SECRET_KEY, locks the dependencies, prints the next steps.
 
-Cookiecutter renders this file and runs the copy in the project's folder. It deletes nothing but empty folders, and
-nothing that it fails to fetch stops it. Every bake waits for it: imports stand where they are needed.
+Cookiecutter renders this file and runs the copy in the project's folder. It deletes only empty folders, and it works
+without a network. Every bake waits for it, so slow imports are inside the functions.
 """
 
 import os
 import sys
 
-# Folders whose files all depend on answers, inner ones first.
+# Folders that some answers leave empty, inner folders first.
 MAY_STAY_EMPTY = (
     "claude/management/commands",
     "claude/management",
@@ -30,7 +30,7 @@ def with_secret(example, secret):
 
 
 def write_private(path, text):
-    """Write a new file that nobody else can read at any moment. Gives False, and leaves it alone, when there is one."""
+    """Write a new file that nobody else can ever read. False if the file exists: then it is not changed."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -41,16 +41,16 @@ def write_private(path, text):
 
 
 def write_env():
-    """Write .env. Gives what there is to say about it, or None."""
+    """Write .env. Returns a note for the user, or None."""
     import secrets
 
     with open(".env.example", encoding="utf-8") as file:
         text = with_secret(file.read(), secrets.token_urlsafe(50))
-    return None if write_private(".env", text) else ".env was there already and is as it was."
+    return None if write_private(".env", text) else ".env was there already and was not changed."
 
 
 def lock(timeout=LOCK_TIMEOUT):
-    """Let uv write uv.lock. Gives what there is to say about it, or None."""
+    """Let uv write uv.lock. Returns a note for the user, or None."""
     uv = on_path("uv")
     if not uv:
         return "uv.lock was not written: uv is not on PATH; `make setup` fetches uv and writes it."
@@ -65,7 +65,7 @@ def on_path(program):
 
 
 def run_lock(uv, timeout):
-    """Run `uv lock`, which makes no environment and here fetches no Python. Gives why it failed, or None."""
+    """Run `uv lock`, which makes no environment and must not download a Python. Returns why it failed, or None."""
     import subprocess
 
     command = [uv, "lock", "--quiet", "--no-python-downloads"]
@@ -94,13 +94,13 @@ def first_line(text):
 
 
 def next_steps(folder, has_env_file):
-    """What to do now. `folder` is the way from where the reader is to the project, as a shell reads it."""
+    """The next steps. `folder` is the path from the user's folder to the project, quoted for a shell."""
     key = "put the key into .env: ANTHROPIC_API_KEY=..." if has_env_file else "export ANTHROPIC_API_KEY=..."
     return f"""
 The project is ready.
 
   cd {folder}
-  make run     serves it on http://127.0.0.1:8000, with the offline stand-in until it has a key
+  make run     serves it on http://127.0.0.1:8000; the offline stand-in answers until there is a key
   make test    runs its tests
 
 For answers from Claude, {key}
@@ -108,7 +108,7 @@ For answers from Claude, {key}
 
 
 def way_to(project, start):
-    """The path to a folder as somebody in `start`, which may be unknown, would type it."""
+    """The path to the project as a user in the folder `start`, which may be unknown, types it."""
     start = os.path.realpath(start) if start else os.sep
     inside = start != os.sep and os.path.commonpath([start, project]) == start
     path = os.path.relpath(project, start) if inside else project
@@ -122,7 +122,7 @@ def way_to(project, start):
 def main(env_file, package_manager):
     remove_empty(MAY_STAY_EMPTY)
     notes = [write_env() if env_file else None, lock() if package_manager == "uv" else None]
-    sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name must not stop it on an old terminal
+    sys.stdout.reconfigure(errors="backslashreplace")  # an old terminal may not know the characters of the folder
     print(next_steps(way_to(os.getcwd(), os.environ.get("PWD")), env_file))
     for note in filter(None, notes):
         print(note)

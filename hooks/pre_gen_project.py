@@ -1,7 +1,7 @@
-"""Refuses answers that no project can be made from: says what is wrong, what to do, and the command to run again.
+"""Refuses answers that no project can be made from. Prints what is wrong, what to do, and a command that works.
 
-Cookiecutter renders this file and runs the copy before it writes any file of the project. Every bake waits for that:
-imports that good answers do not need (`re` alone takes as long as the rest) stand where they are needed.
+Cookiecutter renders this file and runs the copy before it writes any file of the project. Every bake waits for it, so
+imports that good answers do not need are inside the functions: `re` alone takes as long as the rest.
 """
 
 import keyword
@@ -9,8 +9,8 @@ import os
 import sys
 import unicodedata
 
-OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "test", "tests"}
-# What the project uses, and what that uses in turn, by the names to install and to import.
+OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "static", "templates", "test", "tests"}
+# The dependencies of the project and their dependencies, by the names to install and to import.
 # fmt: off
 DEPENDENCIES = {
     "annotated_types", "anthropic", "anyio", "asgiref", "axes", "certifi", "cfgv", "click", "csp", "cssbeautifier",
@@ -25,7 +25,7 @@ DEPENDENCIES = {
     "websockets", "whitenoise", "yaml",
 }
 # fmt: on
-# The service that runs the project has a user of the slug's name, and Linux ends the names of users here.
+# The service runs as a user with the name of the slug. Linux allows no longer names for users.
 SLUG_LENGTH = 32
 
 LOWER = set("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -43,11 +43,11 @@ class Fault:
         self.suggestion = suggestion
 
 
-DEFAULT_TAKEN = "the command below takes the default"
+DEFAULT_TAKEN = "the command below uses the default"
 
 
 def faults(answers):
-    """Everything that is wrong with the answers, in the order of the questions."""
+    """All faults of the answers, in the order of the questions."""
     checks = {
         "project_slug": slug_fault,
         "author_email": email_fault,
@@ -70,9 +70,9 @@ def slug_fault(option, slug):
 def slug_problem(slug):
     """Why a project cannot have this slug, or None."""
     if not (set(slug) <= LOWER | {"_"} and slug.isidentifier() and slug == slug.strip("_")):
-        return "must start with a letter, end with a letter or digit, and hold only a-z, 0-9 and _ in between"
+        return "must start with a letter, end with a letter or a digit, and contain only a-z, 0-9 and _"
     if len(slug) > SLUG_LENGTH:
-        return f"has {len(slug)} characters, and the name of its user in production may have {SLUG_LENGTH}"
+        return f"has {len(slug)} characters, but the system user of that name in production can have only {SLUG_LENGTH}"
     if keyword.iskeyword(slug):
         return "is a keyword of Python"
     if slug in OWN_NAMES:
@@ -99,12 +99,12 @@ def domain_fault(option, domain):
         return None
     suggestion = host_name_from(domain)
     fix = f"use {suggestion}" if suggestion else f"use one such as chat.example.com; {DEFAULT_TAKEN}"
-    problem = f"{shown(domain)} is not a host name in lower-case ASCII, without scheme, port and path"
+    problem = f"{shown(domain)} is not a host name: lower-case ASCII, without scheme, port and path"
     return Fault(option, problem, fix, suggestion)
 
 
 def is_host_name(text):
-    """Whether a browser, nginx, Django and a certificate can all mean this name. An IP address is none."""
+    """Whether a browser, nginx, Django and a certificate all accept this name. No IP address is one."""
     labels = text.split(".")
     return len(text) <= 253 and all(map(is_host_label, labels)) and not labels[-1].isdigit()
 
@@ -197,12 +197,15 @@ def text_fault(option, text):
     problem = next(character for character in text if not is_writable(character))
     lines = text.replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     suggestion = "".join(filter(is_writable, lines)).strip() or None
-    fix = "the command below leaves such characters out" if suggestion else DEFAULT_TAKEN
+    fix = "the command below leaves out such characters" if suggestion else DEFAULT_TAKEN
     return Fault(option, f"{shown(problem)} cannot be written into every file", fix, suggestion)
 
 
 def is_writable(character):
-    """Not so are control characters but tab and newline, line separators, halves of characters, and what is none."""
+    """Whether every file can contain the character.
+
+    None can contain control characters (except tab and newline), line separators, surrogates and noncharacters.
+    """
     separates_or_controls = unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
     return character in "\t\n" or (not separates_or_controls and character not in "\ufffe\uffff")
 
@@ -214,9 +217,9 @@ def shown(answer):
 
 
 def command_again(answers, found, environ, prefix):
-    """The words, as a shell reads them, of a command that asks nothing and gives every answer, faulty ones replaced.
+    """The words, quoted for a shell, of a command that asks nothing and gives every answer, with faulty ones replaced.
 
-    Every answer, because a default may come from the reader's own configuration, and a hook cannot tell.
+    It gives every answer, because a hook cannot tell whether a default comes from the user's own configuration.
     """
     import shlex
 
@@ -263,7 +266,7 @@ def folded(words, width=100):
 
 
 def refusal(found, words):
-    """All that the reader is told."""
+    """The message for the user."""
     sentences = "\n".join(f"  {fault.option}: {fault.problem}; {fault.fix}." for fault in found)
     return (
         f"\nNo project was made, because of these answers:\n\n{sentences}\n\n"
@@ -280,5 +283,5 @@ def main(answers):
 
 
 if __name__ == "__main__":
-    # Python's own notation of each answer: no quote or backslash in one can end it.
+    # `repr` of each answer: no quote or backslash in an answer can end the literal.
     main(dict({{cookiecutter.items() | rejectattr(1, "mapping") | list}}))

@@ -33,12 +33,11 @@ class Call(AnswerReader):
     def feed(self, event: str | None, data: str) -> str:
         text = super().feed(event, data)
         if text and self._first_text_after is None:
-            self._first_text_after = self.seconds
+            self._first_text_after = round(self.seconds, 3)
         return text
 
     def log_fields(self) -> dict[str, Any]:
         """What the log says of the call, never what was said in it. Times are in seconds."""
-        first = self._first_text_after
         return {
             "outcome": self.outcome,
             "purpose": self.purpose,
@@ -48,7 +47,7 @@ class Call(AnswerReader):
             "stop_reason": self.stop_reason,
             **self.usage.as_dict(),
             "seconds": round(self.seconds, 3),
-            "seconds_to_first_token": None if first is None else round(first, 3),
+            "seconds_to_first_token": self._first_text_after,
         }
 
     def failure_for(self, error: Exception) -> Failure | None:
@@ -64,7 +63,7 @@ class Call(AnswerReader):
         else:
             cut_off(error)
             return None
-        failure.anthropic_request_id = failure.anthropic_request_id or self.anthropic_request_id
+        failure.anthropic_request_id = self.anthropic_request_id
         return failure
 
     def end(self, failure: Failure | None = None) -> None:
@@ -72,13 +71,12 @@ class Call(AnswerReader):
         self._seconds = self.seconds
         if failure is None:
             self.outcome = "answered" if self.is_whole else "left"
-            counts = (self.usage.all_input_tokens, self.usage.output_tokens)
             line = "Claude call %s: %d tokens in, %d out, %.1f s, request id %s"
-            values = (self.outcome, *counts, self.seconds, self.anthropic_request_id)
-            logger.info(line, *values, extra=self.log_fields())
+            counts = (self.usage.all_input_tokens, self.usage.output_tokens, self.seconds)
+            logger.info(line, self.outcome, *counts, self.anthropic_request_id, extra=self.log_fields())
         else:
-            self.outcome, self.anthropic_request_id = failure.kind, failure.anthropic_request_id
-            values = (failure.kind, failure.detail, failure.anthropic_request_id)
+            self.outcome = failure.kind
+            values = (failure.kind, failure.detail, self.anthropic_request_id)
             line = "Claude call failed: %s, %s, request id %s"
             logger.log(failure.level, line, *values, exc_info=self._unexpected, extra=self.log_fields())
             self._unexpected = None

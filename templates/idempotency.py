@@ -16,20 +16,21 @@ def claim_in_database(request: HttpRequest) -> Question:
     except ValueError:
         raise Refused(400, "The idempotency_key is not a UUID: please reload the page and ask again.") from None
     if key is None:
-        return Question(user=request.user)
+        return Question()
+    user: Any = request.user  # signed in, or the view would not ask
     now = timezone.now()
     Question.objects.filter(asked_at__lt=now - timedelta(seconds=settings.CHAT_REMEMBER)).delete()
     asked = request.POST.getlist("prompt")
 # % if cookiecutter.view_style == "async"
     # The answers of ask-many are none for the other endpoints, which share theirs.
-    asked = [str(request.resolver_match.url_name == "ask_many"), *asked]
+    asked = [str(getattr(request.resolver_match, "url_name", "") == "ask_many"), *asked]
 # % endif
     digest = salted_hmac("chat.question", "\0".join(asked), algorithm="sha256").hexdigest()
     try:
         with transaction.atomic():
-            return Question.objects.create(user=request.user, idempotency_key=key, digest=digest, asked_at=now)
+            return Question.objects.create(user=user, idempotency_key=key, digest=digest, asked_at=now)
     except IntegrityError:
-        question = Question.objects.get(user=request.user, idempotency_key=key)
+        question = Question.objects.get(user=user, idempotency_key=key)
     if question.digest != digest:
         raise Refused(422, "This idempotency_key belongs to another question: please reload the page and ask again.")
     if question.answer is None:

@@ -12,7 +12,7 @@ from bakery import PAIRS, VARIANTS, Bakery
 from claude_server.client import ClaudeServer
 from environments import Environments, find_python
 from production import Production
-from serving import development_server
+from project_server import development_server
 
 
 def pytest_xdist_auto_num_workers(config):

@@ -45,7 +45,7 @@ class Metronome:
                 continue
             try:
                 wait = beat()
-            except Exception as error:  # belongs to whoever follows
+            except Exception as error:  # belongs to the task that follows
                 done.set_exception(error)
                 continue
             if wait is None:

@@ -65,7 +65,7 @@ class Performance:
         await self.connection.send(wire.head(action.status, action.headers | framing))
 
     async def send(self, action: Send) -> None:
-        """Send a part of the body; waits while a slow reader lets it pile up."""
+        """Send a part of the body; waits while a slow client lets it pile up."""
         self.write(action)
         await self.connection.drain()
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from .messages import STATUS_OF, type_of
 
-UPSTREAM_MESSAGE = "Words of the API that no reader may see"
+UPSTREAM_MESSAGE = "Words of the API that no user may see"
 """The message of every error, unless a step says otherwise; a test can look for it where it must not be."""
 
 FOREVER = 3600.0  # seconds; longer than any test

@@ -184,7 +184,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(data)
 
     async def drain(self) -> None:
-        """Wait while a slow reader lets what was written pile up."""
+        """Wait while a slow client lets what was written pile up."""
         if not self.writable.is_set():
             await self.writable.wait()
 

@@ -4,9 +4,10 @@ import sys
 import time
 from pathlib import Path
 
+from workplace import workplace
+
 from .matrix import run_all
 from .report import report
-from .workplace import workplace
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ import http.client
 import json
 from typing import Any, NamedTuple
 
-from http_reader import HttpReader
+from http_client import HttpClient
 
 PATHS = {"json": "/chat/ask/", "events": "/chat/stream/"}
 
@@ -29,7 +29,7 @@ class Heard(NamedTuple):
 
     @property
     def text(self) -> str:
-        """All that the reader got, headers included."""
+        """All that the user got, headers included."""
         return f"{self.headers}\n{self.body}\n{self.cut}"
 
     @property
@@ -68,16 +68,16 @@ class Log:
 
 
 def ask(served: Any, log: Log, surface: str, prompt: str, method: str = "POST", without: tuple[str, ...] = ()) -> Heard:
-    """Ask as a signed-in reader does, minus some cookies, and read until the end."""
-    reader = HttpReader(served.url)
-    reader.cookies = {name: value for name, value in served.cookies().items() if name not in without}
+    """Ask as a user does who has signed in, minus some cookies, and read until the end."""
+    cookies = {name: value for name, value in served.cookies().items() if name not in without}
+    user = HttpClient.in_place_of_proxy(served.url, cookies)
     try:
-        reply = reader.get(PATHS[surface]) if method == "GET" else reader.post(PATHS[surface], {"prompt": prompt})
+        reply = user.get(PATHS[surface]) if method == "GET" else user.post(PATHS[surface], {"prompt": prompt})
     except (OSError, http.client.HTTPException) as error:
         return Heard(0, {}, "", log.news(), cut=repr(error))
     body, cut = b"", ""
     try:
-        body = reply.response.read()
+        body = reply.body
     except http.client.IncompleteRead as error:
         body, cut = error.partial, repr(error)
     except OSError as error:

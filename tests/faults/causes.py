@@ -1,4 +1,4 @@
-"""What can go wrong, and what the reader and the log then get. Data only, in the words of the design."""
+"""What can go wrong, and what the user and the log then get. Data only, in the words of the design."""
 
 from http import HTTPStatus
 from typing import NamedTuple
@@ -31,7 +31,7 @@ PROMPT = "The question that no log may hold"
 
 
 class Row(NamedTuple):
-    """What a reader gets, and how loud the log is."""
+    """What a user gets, and how loud the log is."""
 
     status: int
     sentence: str
@@ -182,12 +182,10 @@ def broken_answers() -> list[Cause]:
         Cause("nested too deep, JSON", "unexpected", Body(DEEP, JSON), "json", log="RecursionError"),
         Cause(
             "nested too deep, event",
-            "unexpected",
+            "unavailable",
             Body(f"event: content_block_delta\ndata: {DEEP}\n\n", EVENTS),
             only="events",
-            log="RecursionError",
         ),
-        Cause("a block that is null", "unexpected", Body('{"content":[null],"stop_reason":"end_turn"}', JSON), "json"),
     ]
 
 

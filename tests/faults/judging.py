@@ -26,7 +26,7 @@ class Cell(NamedTuple):
     variant: str
     surface: str
     shown: str
-    """What the reader read, in short."""
+    """What the user read, in short."""
     problems: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
 
@@ -51,7 +51,7 @@ def leaks_of(heard: Heard) -> tuple[str, ...]:
 
 
 def short(heard: Heard) -> str:
-    """The status that the reader was told; "…" says that text came before it."""
+    """The status that the user was told; "…" says that text came before it."""
     try:
         *before, last = heard.events
     except ValueError:

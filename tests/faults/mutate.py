@@ -19,12 +19,12 @@ from bakery import name_of
 from claude_server.client import ClaudeServer
 from environments import variables_for
 from production import Production
+from workplace import workplace
 
 from .keeping import kept
 from .matrix import HASTY, PATIENT
 from .mutants import Mutant, mutants
 from .trials import Trial
-from .workplace import workplace
 
 ANSWERS = {"view_style": "streaming", "client_wrapper": True}
 ENOUGH = 0.9

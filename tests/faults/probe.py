@@ -25,16 +25,15 @@ from claude.failures import Failure  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.test import RequestFactory, override_settings  # noqa: E402
 
-READER = get_user_model()(pk=1, username="reader")
+USER = get_user_model()(pk=1, username="user")
 
 
 def call(surface, prompt):
     """What a view does with a question, without what it then makes of a failure."""
     if surface == "events":
-        with_user = "user" in inspect.signature(views.events).parameters
-        return views.events(prompt, READER) if with_user else views.events(prompt)
+        return views.events_of(prompt, USER)
     request = RequestFactory().post("/chat/ask/", {"prompt": prompt})
-    request.user = READER
+    request.user = USER
     return views.answer(request)
 
 
@@ -58,6 +57,10 @@ def fail(question):
     raise AssertionError(f"no failure came of {question}")
 
 
+def essence(failure):
+    return failure.status, str(failure), failure.anthropic_request_id
+
+
 def shown(question):
     """The question, with what came of it."""
     settings = question.get("settings")
@@ -68,7 +71,7 @@ def shown(question):
     return {
         **question,
         "kind": failure.kind,
-        "same": (again.status, str(again), again.request_id) == (failure.status, str(failure), failure.request_id),
+        "same": essence(again) == essence(failure),
         "pickle": base64.b64encode(data).decode(),
         "traceback": "".join(traceback.format_exception(failure)),
     }

@@ -1,4 +1,4 @@
-"""Prints the matrix: rows are causes, columns are variants, each cell is what the reader read."""
+"""Prints the matrix: rows are causes, columns are variants, each cell is what the user read."""
 
 from collections.abc import Iterator
 from itertools import groupby

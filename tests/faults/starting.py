@@ -7,7 +7,7 @@ from typing import Any
 
 from bakery import name_of
 from production import Production
-from serving import production_server
+from project_server import production_server
 
 from .judging import Cell
 from .trials import surfaces

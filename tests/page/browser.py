@@ -1,4 +1,4 @@
-"""Drives the machine's Chromium: what readers do on the page, and what they find there."""
+"""Drives the machine's Chromium: what users do on the page, and what they find there."""
 
 import shutil
 

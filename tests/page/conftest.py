@@ -1,4 +1,4 @@
-"""The page in a real browser: a visitor who has signed in, and a server whose answers the test writes."""
+"""The page in a real browser: a user who has signed in, and a server whose answers the test writes."""
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -56,7 +56,6 @@ def page(visit):
 
 @pytest.fixture
 def wire(page):
-    wire = Wire()
-    wire.answer_for(page)
-    yield wire
-    wire.stop()
+    with Wire() as wire:
+        wire.answer_for(page)
+        yield wire

@@ -15,7 +15,7 @@ STYLES = dict(zip(PYTHONS, ["streaming", "async"], strict=True))
 
 @pytest.fixture(scope="module", params=PYTHONS)
 def site(request, production, tmp_path_factory):
-    """A project in production behind nginx, with somebody who may do everything."""
+    """A project in production behind nginx, with a user who may do everything."""
     folder = tmp_path_factory.mktemp("admin")
     answers = {"view_style": STYLES[request.param], "client_wrapper": True}
     with refused_url() as nobody, production.serve(answers, folder, nobody, python=request.param) as served:
@@ -52,13 +52,13 @@ def test_the_admin_works_under_the_policy(page, site):
     expect(page.locator(".selector-chosen")).to_have_count(2)
 
     page.goto("/admin/accounts/user/add/")
-    page.get_by_label("Username").fill("visitor")
+    page.get_by_label("Username").fill("new")
     page.locator("[name=password1]").fill(PASSWORD)
     page.locator("[name=password2]").fill(PASSWORD)
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("was added successfully")).to_be_visible()
     page.goto("/admin/accounts/user/")
-    expect(page.get_by_role("link", name="visitor")).to_be_visible()
+    expect(page.get_by_role("link", name="new")).to_be_visible()
 
     assets = {url: status for url, status in loaded.items() if "/static/" in url}
     assert {url.rpartition(".")[2] for url in assets} >= {"css", "js", "svg"}

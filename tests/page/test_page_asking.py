@@ -99,7 +99,7 @@ def test_shift_enter_and_an_input_method_do_not_send(page, wire):
     prompt.press("Enter")
     fields = wire.take(page).fields
     assert fields["prompt"] == "one\r\ntwo"
-    assert uuid.UUID(fields["request_id"]).version == 4
+    assert uuid.UUID(fields["idempotency_key"]).version == 4
     assert fields["csrfmiddlewaretoken"]
 
 
@@ -121,7 +121,7 @@ def test_the_request_id_needs_no_secure_context(visit, page, wire):
     page.add_init_script("delete Crypto.prototype.randomUUID")
     page.reload()
     ask(page)
-    assert uuid.UUID(wire.take(page).fields["request_id"]).version == 4
+    assert uuid.UUID(wire.take(page).fields["idempotency_key"]).version == 4
 
 
 @pytest.mark.parametrize("how", ["button", "Escape"])
@@ -140,5 +140,5 @@ def test_stop_closes_the_connection(page, wire):
     exchange = wire.take(page).start().send(event(delta="Half"))
     expect(answer(page)).to_have_text("Half")
     button(page, "Stop").click()
-    assert exchange.reader_leaves()
+    assert exchange.client_leaves()
     expect_unfinished(page, "Half", "Stopped.")

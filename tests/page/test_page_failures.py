@@ -95,7 +95,7 @@ def test_a_failed_question_can_be_asked_again(page, wire):
     expect_complete(page, "Whole")
     expect(page.locator(".question")).to_have_text(["Important"])
     assert second.fields["prompt"] == "Important"
-    assert second.fields["request_id"] != first.fields["request_id"]
+    assert second.fields["idempotency_key"] != first.fields["idempotency_key"]
 
 
 def test_a_lost_answer_is_asked_for_under_the_same_id_so_that_it_is_paid_for_once(page, wire):
@@ -111,7 +111,7 @@ def test_a_lost_answer_is_asked_for_under_the_same_id_so_that_it_is_paid_for_onc
     third = wire.take(page).start().send(event(delta="Whole") + event(**DONE))
     third.end()
     expect(page.get_by_role("status")).to_have_text("Answer complete")
-    assert first.fields["request_id"] == second.fields["request_id"] == third.fields["request_id"]
+    assert first.fields["idempotency_key"] == second.fields["idempotency_key"] == third.fields["idempotency_key"]
 
 
 def test_a_failed_question_can_be_edited_and_a_draft_is_kept(page):

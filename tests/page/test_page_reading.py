@@ -11,7 +11,7 @@ BELOW = "(document.documentElement.scrollHeight - innerHeight - scrollY)"
 PHONE = {"viewport": {"width": 360, "height": 640}, "is_mobile": True, "has_touch": True}
 
 
-def test_the_page_follows_the_answer_until_the_reader_scrolls_up(page, wire):
+def test_the_page_follows_the_answer_until_the_user_scrolls_up(page, wire):
     ask(page)
     exchange = wire.take(page).start()
     lines = 0

@@ -3,6 +3,8 @@
 https://docs.djangoproject.com/en/stable/topics/checks/
 """
 
+from collections.abc import Iterator
+
 from django.core.checks import CheckMessage, register
 
 from claude.checks import errors_of_positive
@@ -20,5 +22,5 @@ POSITIVE = (
 
 
 @register
-def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
-    return errors_of_positive(POSITIVE, "chat.E001")
+def check_numbers(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
+    yield from errors_of_positive(POSITIVE, "chat.E001")

@@ -20,7 +20,7 @@ def endpoint(view: Callable) -> Callable:
 
 # % if cookiecutter.view_style == "async"
     @wraps(view)
-    async def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    async def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         try:
             require_post(request)
             request.user = await request.auser()
@@ -31,7 +31,7 @@ def endpoint(view: Callable) -> Callable:
 
 # % else
     @wraps(view)
-    def wrapped(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         try:
             require_post(request)
             require_sign_in(request)
@@ -40,7 +40,7 @@ def endpoint(view: Callable) -> Callable:
             return response_to(request, error)
 
 # % endif
-    wrapped.answers_json = True  # for config/error_views.py
+    wrapped.answers_json = True  # type: ignore[attr-defined]  # for config/error_views.py
     return wrapped
 
 

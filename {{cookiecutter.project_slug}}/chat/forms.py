@@ -2,6 +2,7 @@
 
 from django import forms
 from django.conf import settings
+from django.core.validators import MaxLengthValidator
 from django.http import QueryDict
 
 from claude.failures import Refused
@@ -11,25 +12,21 @@ class PromptField(forms.CharField):
     """A question. Browsers send each line break as two characters; it counts, and goes to Claude, as one."""
 
     def to_python(self, value: str | None) -> str:
-        text = super().to_python(value).replace("\r\n", "\n")
+        text = (super().to_python(value) or "").replace("\r\n", "\n")
         return text if text.strip() else ""
 
 
 class PromptForm(forms.Form):
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["prompt"] = PromptField(
-            label="Your question",
-            max_length=settings.CHAT_MAX_PROMPT_CHARS,
-            strip=False,
-            widget=forms.Textarea,
-            error_messages={
-                "required": "Please type a question first.",
-                "max_length": (
-                    "Your question has %(show_value)d characters and %(limit_value)d fit: please shorten it."
-                ),
-            },
-        )
+    prompt = PromptField(
+        label="Your question",
+        strip=False,
+        widget=forms.Textarea,
+        validators=[MaxLengthValidator(lambda: settings.CHAT_MAX_PROMPT_CHARS)],
+        error_messages={
+            "required": "Please type a question first.",
+            "max_length": "Your question has %(show_value)d characters and %(limit_value)d fit: please shorten it.",
+        },
+    )
 
 
 def read_prompt(data: QueryDict | dict[str, str]) -> str:

@@ -7,7 +7,7 @@ import ast
 import importlib.util
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -30,83 +30,64 @@ POSITIVE = (
 
 
 @register
-def check_key(app_configs, **kwargs) -> list[CheckMessage]:
+def check_key(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
     key = settings.ANTHROPIC_API_KEY
     if not key.strip():
-        if settings.DEBUG or settings.CLAUDE_OFFLINE:
-            return []
-        return [
-            Error(
+        if not (settings.DEBUG or settings.CLAUDE_OFFLINE):
+            yield Error(
                 "ANTHROPIC_API_KEY is empty, and the offline stand-in never answers in production.",
                 hint="Set ANTHROPIC_API_KEY to a key from https://platform.claude.com/settings/keys.",
                 id="claude.E001",
             )
-        ]
-    if re.search(r"\s", key.strip()) or not key.isascii():
-        return [
-            Error(
-                "ANTHROPIC_API_KEY has a space, a line break or another character inside that no key has.",
-                hint="Copy the key again, whole and alone: every call would fail with a connection error.",
-                id="claude.E002",
-            )
-        ]
-    if key != key.strip():
-        return [
-            Warning(
-                "ANTHROPIC_API_KEY has white space around it, which is ignored.",
-                hint="Remove it where the key is set; the file of a secret often ends in a line break.",
-                id="claude.W001",
-            )
-        ]
-    return []
+    elif re.search(r"\s", key.strip()) or not key.isascii():
+        yield Error(
+            "ANTHROPIC_API_KEY has a space, a line break or another character inside that no key has.",
+            hint="Copy the key again, whole and alone: every call would fail with a connection error.",
+            id="claude.E002",
+        )
+    elif key != key.strip():
+        yield Warning(
+            "ANTHROPIC_API_KEY has white space around it, which is ignored.",
+            hint="Remove it where the key is set; the file of a secret often ends in a line break.",
+            id="claude.W001",
+        )
 
 
 @register
-def check_model(app_configs, **kwargs) -> list[CheckMessage]:
-    retires = deprecated_models().get(settings.ANTHROPIC_MODEL)
-    if retires is None:
-        return []
-    return [
-        Warning(
+def check_model(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
+    if retires := deprecated_models().get(settings.ANTHROPIC_MODEL):
+        yield Warning(
             f"ANTHROPIC_MODEL is {settings.ANTHROPIC_MODEL}, which is deprecated: it goes away on {retires}.",
             hint="Choose another: https://platform.claude.com/docs/en/about-claude/models/overview",
             id="claude.W002",
         )
-    ]
 
 
 @register
-def check_numbers(app_configs, **kwargs) -> list[CheckMessage]:
-    messages = errors_of_positive(POSITIVE, "claude.E003")
+def check_numbers(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
+    yield from errors_of_positive(POSITIVE, "claude.E003")
     if settings.CLAUDE_MAX_TOKENS > LONGEST_WITHOUT_STREAMING:
-        messages.append(
-            Error(
-                f"CLAUDE_MAX_TOKENS is {settings.CLAUDE_MAX_TOKENS:,}; an answer that is not streamed can have "
-                f"{LONGEST_WITHOUT_STREAMING:,} tokens at most.",
-                hint="Lower it, or give `max_tokens` to the streamed calls that need more.",
-                id="claude.E004",
-            )
+        yield Error(
+            f"CLAUDE_MAX_TOKENS is {settings.CLAUDE_MAX_TOKENS:,}; an answer that is not streamed can have "
+            f"{LONGEST_WITHOUT_STREAMING:,} tokens at most.",
+            hint="Lower it, or give `max_tokens` to the streamed calls that need more.",
+            id="claude.E004",
         )
     longest = math.ceil(settings.CLAUDE_MAX_TOKENS / TOKENS_A_SECOND)
     if 0 < settings.CLAUDE_TIMEOUT < longest:
-        messages.append(
-            Warning(
-                f"An answer of CLAUDE_MAX_TOKENS may take {longest} seconds, and one that is not streamed is given up "
-                f"after a CLAUDE_TIMEOUT of {settings.CLAUDE_TIMEOUT:g}.",
-                hint=f"Set CLAUDE_TIMEOUT to {longest}, or lower CLAUDE_MAX_TOKENS: what is given up is paid for.",
-                id="claude.W003",
-            )
+        yield Warning(
+            f"An answer of CLAUDE_MAX_TOKENS may take {longest} seconds, and one that is not streamed is given up "
+            f"after a CLAUDE_TIMEOUT of {settings.CLAUDE_TIMEOUT:g}.",
+            hint=f"Set CLAUDE_TIMEOUT to {longest}, or lower CLAUDE_MAX_TOKENS: what is given up is paid for.",
+            id="claude.W003",
         )
-    return messages
 
 
-def errors_of_positive(names: Iterable[str], check_id: str) -> list[CheckMessage]:
+def errors_of_positive(names: Iterable[str], check_id: str) -> Iterator[CheckMessage]:
     """An error for each of these settings that is 0 or less."""
-    return [
-        Error(f"{name} must be more than 0.", hint=f"Set {name} to its default.", id=check_id)
-        for name in names
-        if getattr(settings, name) <= 0
-    ]
+    for name in names:
+        if getattr(settings, name) <= 0:
+            yield Error(f"{name} must be more than 0.", hint=f"Set {name} to its default.", id=check_id)
 
 
 def deprecated_models() -> dict[str, str]:

@@ -34,11 +34,12 @@ TABLE = {
     "unexpected": Row(500, "Something went wrong", logging.ERROR),
 }
 
-# The API's error types that every call meets until somebody acts: the row of the table, and what to check.
+# Errors that every call meets until somebody acts: the row of the table, and what to check.
 TO_ACT_ON = {
     "authentication_error": ("misconfigured", "ANTHROPIC_API_KEY"),
     "permission_error": ("misconfigured", "what the workspace of ANTHROPIC_API_KEY may use, and ANTHROPIC_MODEL"),
     "billing_error": ("misconfigured", "the account's credit, https://platform.claude.com/settings/billing"),
+    "spend_limit": ("misconfigured", "the spend limits, https://platform.claude.com/settings/limits"),
     "not_found_error": ("not_found", "ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
 }
 # The codes of a rate limit that is the account's own ceiling on spending end like this: waiting does not lift it.
@@ -60,14 +61,13 @@ class Failure(Exception):
     `anthropic_request_id` is Anthropic's id of the call, or None; `retry_after` is in seconds, or None.
     """
 
-    def __init__(
-        self, kind: str, detail: str = "", *, anthropic_request_id: str | None = None, retry_after: float | None = None
-    ) -> None:
+    anthropic_request_id: str | None = None
+
+    def __init__(self, kind: str, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(kind, detail)
         self.kind = kind
         self.detail = detail
         self.status, self.sentence, self.level = TABLE[kind]
-        self.anthropic_request_id = anthropic_request_id
         self.retry_after = retry_after
 
     def __str__(self) -> str:
@@ -82,7 +82,6 @@ class Refused(Failure):
         self.kind = "refused"
         self.detail = f"status {status}"
         self.status, self.sentence, self.level = status, sentence, logging.INFO
-        self.anthropic_request_id = None
         self.retry_after = retry_after
 
 
@@ -97,7 +96,6 @@ def classify(error: Exception) -> Failure:
             text_or_none(error.type) or TYPE_OF_STATUS.get(error.status_code),
             error_code=text_or_none(error.error_code),
             status=error.status_code,
-            anthropic_request_id=error.request_id,
             retry_after=retry_after(error.response.headers),
         )
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException | TimeoutError):
@@ -118,27 +116,21 @@ def text_or_none(value: object) -> str | None:
 
 
 def reported(
-    error_type: str | None,
-    *,
-    error_code: str | None = None,
-    status: int = 200,
-    anthropic_request_id: str | None = None,
-    retry_after: float | None = None,
+    error_type: str | None, *, error_code: str | None = None, status: int = 200, retry_after: float | None = None
 ) -> Failure:
     """The `Failure` for an error that the API itself reports, as a status or as an event inside a stream.
 
     The type decides before the status does: an error inside a stream has the status 200.
     """
     detail = f"{status} {error_code or error_type}"
+    if (error_code or "").endswith(SPEND_LIMITS):
+        error_type = "spend_limit"
     if error_type in TO_ACT_ON:
         kind, what = TO_ACT_ON[error_type]
-        return Failure(kind, f"{detail}: check {what}", anthropic_request_id=anthropic_request_id)
-    if (error_code or "").endswith(SPEND_LIMITS):
-        hint = "check the spend limits, https://platform.claude.com/settings/limits"
-        return Failure("misconfigured", f"{detail}: {hint}", anthropic_request_id=anthropic_request_id)
+        return Failure(kind, f"{detail}: check {what}")
     if error_type == "rate_limit_error":
-        return Failure("rate_limited", detail, anthropic_request_id=anthropic_request_id, retry_after=retry_after)
-    return Failure("unavailable", detail, anthropic_request_id=anthropic_request_id)
+        return Failure("rate_limited", detail, retry_after=retry_after)
+    return Failure("unavailable", detail)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

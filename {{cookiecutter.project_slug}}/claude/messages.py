@@ -52,25 +52,14 @@ class Answer(str):
     "refusal" none. https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
     """
 
-    usage: Usage
-    stop_reason: str | None
-    model: str | None
-    anthropic_request_id: str | None
+    usage: Usage = Usage()
+    stop_reason: str | None = None
+    model: str | None = None
+    anthropic_request_id: str | None = None
 
-    def __new__(
-        cls,
-        text: str,
-        *,
-        usage: Usage = Usage(),
-        stop_reason: str | None = None,
-        model: str | None = None,
-        anthropic_request_id: str | None = None,
-    ) -> "Answer":
+    def __new__(cls, text: str, **attributes: Any) -> "Answer":
         answer = super().__new__(cls, text)
-        answer.usage = usage
-        answer.stop_reason = stop_reason
-        answer.model = model
-        answer.anthropic_request_id = anthropic_request_id
+        vars(answer).update(attributes)
         return answer
 
     def as_dict(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx2
@@ -187,7 +187,7 @@ class EventStream(httpx2.SyncByteStream, httpx2.AsyncByteStream):
             time.sleep(settings.CLAUDE_OFFLINE_PAUSE)
             yield sent(part)
 
-    async def __aiter__(self):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         for part in self._parts:
             await asyncio.sleep(settings.CLAUDE_OFFLINE_PAUSE)
             yield sent(part)

@@ -48,7 +48,5 @@ def wants_json(request: HttpRequest) -> bool:
         view = resolve(request.path_info).func
     except Resolver404:
         view = None
-    return getattr(view, "answers_json", False) or request.get_preferred_type(TYPES) != "text/html"
-
-
-TYPES = ["text/html", "application/json"]
+    prefers = request.get_preferred_type(["text/html", "application/json"])
+    return getattr(view, "answers_json", False) or prefers != "text/html"

@@ -44,5 +44,5 @@ def check(request: HttpRequest) -> None:
 # % endif
     if is_too_large:
         raise RequestDataTooBig("The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE.")
-    if request.content_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+    if (request.content_params or {}).get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise BadRequest("A form is UTF-8.")

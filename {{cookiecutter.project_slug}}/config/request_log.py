@@ -35,7 +35,7 @@ class RequestRecord:
     def first_byte(self) -> None:
         """Notes that the response has begun; only the first time counts."""
         if self._first_byte_after is None:
-            self._first_byte_after = time.monotonic() - self._started
+            self._first_byte_after = round(time.monotonic() - self._started, 3)
 
     def add_call(self, call: Call) -> None:
         """Counts a call to Claude that was made for it."""
@@ -45,13 +45,12 @@ class RequestRecord:
     def end(self) -> None:
         """Writes its line. The path has no query: what people type does not belong in a log."""
         seconds = round(time.monotonic() - self._started, 3)
-        first = self._first_byte_after
         log_fields: dict[str, Any] = {
             "method": self._method,
             "path": self._path,
             "status": self.status,
             "seconds": seconds,
-            "seconds_to_first_byte": None if first is None else round(first, 3),
+            "seconds_to_first_byte": self._first_byte_after,
         }
         if self._calls:
             log_fields |= {"calls": self._calls, **self._usage.as_dict()}

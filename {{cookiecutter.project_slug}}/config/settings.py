@@ -83,20 +83,8 @@ CONTENT_SECURITY_POLICY = {
 
 # Browser features that no page of this site needs.
 # https://github.com/adamchainz/django-permissions-policy
-PERMISSIONS_POLICY = {
-    name: []
-    for name in (
-        "accelerometer",
-        "camera",
-        "display-capture",
-        "geolocation",
-        "gyroscope",
-        "magnetometer",
-        "microphone",
-        "payment",
-        "usb",
-    )
-}
+UNUSED_FEATURES = "accelerometer camera display-capture geolocation gyroscope magnetometer microphone payment usb"
+PERMISSIONS_POLICY: dict[str, list[str]] = {name: [] for name in UNUSED_FEATURES.split()}
 
 # The largest request body, in bytes. A larger one is refused before it is read. Uploads would need more.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -168,14 +156,9 @@ LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "chat:page"
 LOGOUT_REDIRECT_URL = "accounts:sign_in"
 
+VALIDATORS = "UserAttributeSimilarity MinimumLength CommonPassword NumericPassword"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"} for name in VALIDATORS.split()
 ]
 
 # Lock an account for 15 minutes after 10 failures, per name and address, so that nobody can lock somebody else out. The
@@ -218,7 +201,7 @@ DATABASES = {
 DATABASE_URL = config("DATABASE_URL", default="")
 if DATABASE_URL:
     # Test a connection before a request uses it: the server may have restarted.
-    DATABASES["default"] = dj_database_url.parse(DATABASE_URL, conn_health_checks=True)
+    DATABASES["default"] = dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
     # Per process. A request holds a connection for some milliseconds, and a stream holds none: a few serve many.
     # https://docs.djangoproject.com/en/stable/ref/databases/#connection-pool
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {

@@ -93,14 +93,7 @@ def test_production_needs_a_secret_key_of_its_own(settings):
     assert found(check_secret_key) == []
 
 
-def test_a_check_does_not_load_the_sdk():
-    program = "import sys, django; django.setup(); from django.core.management import call_command as c; c('check')"
-    program += "; sys.exit('anthropic' in sys.modules)"
-    environment = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
-    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
 # % if cookiecutter.view_style == "async"
-
-
 def test_middleware_that_is_not_asynchronous_is_named(settings):
     """A stream outlives its view, and under such middleware the thread that it uses the database in."""
     assert found(check_middleware) == []
@@ -108,4 +101,11 @@ def test_middleware_that_is_not_asynchronous_is_named(settings):
     (error,) = check_middleware(None)
     assert error.id == "config.E003"
     assert error.msg.startswith("tests.test_checks.found in MIDDLEWARE")
+
+
 # % endif
+def test_a_check_does_not_load_the_sdk():
+    program = "import sys, django; django.setup(); from django.core.management import call_command as c; c('check')"
+    program += "; sys.exit('anthropic' in sys.modules)"
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0

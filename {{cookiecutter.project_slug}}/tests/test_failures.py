@@ -7,7 +7,7 @@ import pytest
 from django.utils.functional import lazystr
 
 from claude import offline
-from claude.failures import Failure, retry_after
+from claude.failures import Failure, Refused, retry_after
 
 pytestmark = pytest.mark.django_db
 
@@ -149,8 +149,12 @@ def test_a_wait_that_makes_no_sense_is_not_slept_through_either(user, settings, 
 
 
 def test_a_failure_survives_pickling():
-    failure = pickle.loads(pickle.dumps(Failure("rate_limited", "429", anthropic_request_id="req_1", retry_after=2.5)))  # noqa: S301
+    failure = Failure("rate_limited", "429", retry_after=2.5)
+    failure.anthropic_request_id = "req_1"
+    failure = pickle.loads(pickle.dumps(failure))  # noqa: S301
     assert (failure.status, failure.anthropic_request_id, failure.retry_after) == (429, "req_1", 2.5)
+    refused = pickle.loads(pickle.dumps(Refused(402, "Your budget is used up.")))  # noqa: S301
+    assert (refused.status, str(refused), refused.kind) == (402, "Your budget is used up.", "refused")
 
 
 @pytest.mark.parametrize(

@@ -95,13 +95,23 @@ def test_a_count_that_is_none_is_ignored(count):
 
 @pytest.mark.parametrize("usage", ["none", 5, [1], None])
 def test_a_usage_of_any_shape_costs_no_answer(usage):
-    reader, _ = read(START, text("Yes"), ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": usage}), STOP)
+    reader, _ = read(
+        START, text("Yes"), ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": usage}), STOP
+    )
     assert reader.answer.usage.input_tokens == 5
 
 
 @pytest.mark.parametrize(
     "data",
-    ["{}", '{"delta": 5}', "[]", '{"delta": {}}', '{"delta": {"type": "text_del', "[" * 100_000, '{"delta": 1' + "0" * 9999],
+    [
+        "{}",
+        '{"delta": 5}',
+        "[]",
+        '{"delta": {}}',
+        '{"delta": {"type": "text_del',
+        "[" * 100_000,
+        '{"delta": 1' + "0" * 9999,
+    ],
 )
 def test_a_broken_event_is_a_failure(data):
     with pytest.raises(Failure) as caught:

@@ -1,0 +1,182 @@
+"""Projects with database=postgresql on a real server, and what SQLite is told in the others."""
+
+import re
+import shutil
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import preloaded
+from bakery import name_of
+from claude_server.script import Answer
+from environments import find_python, run
+from postgres_server import OnPostgreSQL, postgresql
+from production import SETTINGS, by_turns, change_line, until, variants
+
+STREAMS, POOL = 50, 2
+WORDS = ["one ", "two "]
+MEMORY = "django.db.backends.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def shared_lane(claude):
+    return claude.lane()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def production(server, bake, environment, tmp_path_factory):
+    return OnPostgreSQL(server, tmp_path_factory.mktemp("postgresql"), bake, environment, preloaded.start)
+
+
+def wait_for_connections(seconds):
+    """Has a project wait so long for a connection of its pool."""
+    return lambda project: change_line(project / "config/settings.py", '"timeout": 10,', f'"timeout": {seconds},')
+
+
+@pytest.fixture(scope="module")
+def in_production(production, shared_lane, tmp_path_factory):
+    settings = {"WEB_WORKERS": "2", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
+    # With all those who ask at once, a busy machine may take longer than the 10 seconds of the project.
+    settings["change"] = wait_for_connections(60)
+    with production.serving(tmp_path_factory.mktemp, shared_lane.base_url, **settings) as serve:
+        yield serve
+
+
+on_postgresql = {"database": "postgresql"}
+
+
+def served_by_turns(*view_styles):
+    """Has a test run on each of these styles once: the wrapper knows of no database."""
+    return pytest.mark.parametrize("served", by_turns(*view_styles, **on_postgresql), ids=name_of, indirect=True)
+
+
+@pytest.mark.parametrize("answers", variants("streaming", "async", "sync", **on_postgresql)[::2], ids=name_of)
+def test_its_own_tests_pass_on_postgresql(bake_copy, environment, server, answers):
+    project = bake_copy(**answers)
+    clean = environment(project, find_python("oldest"))
+    asked = ["python", "-c", "from tests.settings import DATABASES; print(DATABASES['default']['ENGINE'])"]
+    database = name_of(answers).replace("+", "_") + "_tests"
+    url = server.create(database)
+    assert run(asked, project, clean).strip() == MEMORY
+    assert run(asked, project, clean, DATABASE_URL=url).strip() == "django.db.backends.postgresql"
+    passed = re.search(r"(\d+) passed in", preloaded.run_tests(project, clean, DATABASE_URL=url))[1]
+    assert f'CREATE DATABASE "test_{database}"' in server.printed()
+    if answers["view_style"] == "streaming":  # what makes a difference is the database, and not the style
+        assert re.search(r"(\d+) passed in", preloaded.run_tests(project, clean))[1] == passed
+
+
+@pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)
+def test_django_finds_nothing_to_say_in_production(bake, environment, server, answers):
+    project = bake(**answers)
+    clean = environment(project, find_python("oldest"))
+    settings = SETTINGS | {"DATABASE_URL": server.create(f"check_{answers['view_style']}")}
+    command = ["python", "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    assert "no issues" in run([*command, "--database", "default"], project, clean, **settings)
+    said = run(["python", "manage.py", "makemigrations", "--check", "--dry-run"], project, clean, **settings)
+    assert said == "No changes detected\n"
+
+
+def test_production_does_not_start_on_the_database_of_development(bake, environment):
+    project = bake(**on_postgresql)
+    with pytest.raises(AssertionError, match="DATABASE_URL is not set: SQLite is there for development"):
+        run(["python", "manage.py", "check"], project, environment(project, find_python("oldest")), **SETTINGS)
+
+
+def open_streams(served, number):
+    """The replies to so many questions, each a stream."""
+
+    questions = [{"prompt": f"Question {count}", "idempotency_key": str(uuid.uuid4())} for count in range(number)]
+    return [served.user().start_post("/chat/stream/", question) for question in questions]
+
+
+@served_by_turns("streaming", "async")
+def test_a_pool_of_two_serves_fifty_open_streams(served, lane, server):
+    lane.script(*[Answer(deltas=WORDS, gated=True)] * STREAMS)
+    replies = open_streams(served, STREAMS)
+    lane.wait(arrived=STREAMS, timeout=60)
+    lane.release(1)
+    assert [next(reply.events()) for reply in replies] == [{"delta": WORDS[0]}] * STREAMS
+    # All are open, and another user needs the database.
+    assert served.user().get("/").status == 200
+    assert server.connected(served.settings["DATABASE_URL"]) <= 2 * POOL
+    lane.release(len(WORDS))
+    for reply in replies:
+        assert next(reply.events()) == {"delta": WORDS[1]}
+        assert next(reply.events())["done"]
+        reply.close()
+
+
+@pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)
+def test_streams_that_kept_their_connections_would_shut_the_next_user_out(production, lane, answers, tmp_path):
+    """The control of the test above: the same project without the line that gives connections back."""
+
+    def keep_connections(project):
+        change_line(project / "claude/calls.py", "            connection.close()\n", "            pass\n")
+        wait_for_connections(1)(project)
+
+    lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)
+    settings = {"WEB_WORKERS": "1", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
+    with production.serve(answers, tmp_path, lane.base_url, change=keep_connections, **settings) as served:
+        replies = open_streams(served, POOL)
+        lane.wait(arrived=POOL, timeout=60)
+        lane.release(1)
+        assert [reply.read_event() for reply in replies] == [{"delta": WORDS[0]}] * POOL
+        assert served.user().get("/").status == 500
+        for reply in replies:
+            reply.close()
+
+
+@served_by_turns("streaming", "sync", "async")
+def test_of_many_clicks_with_one_id_one_is_paid_for(served, lane):
+    """In two processes, at the same moment."""
+    click = {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
+    lane.script(Answer(deltas=WORDS, held=True))
+    users = [served.user() for _ in range(12)]
+    with ThreadPoolExecutor(len(users)) as pool:
+        replies = [pool.submit(user.post, "/chat/ask/", click) for user in users]
+        lane.wait(arrived=1, timeout=60)
+        until(lambda: sum(reply.done() for reply in replies) == len(users) - 1, seconds=60)
+        lane.release(len(WORDS))
+        statuses = sorted(reply.result().status for reply in replies)
+    assert statuses == [200] + [409] * (len(users) - 1)
+    assert len(lane.requests()) == 1
+    assert served.user().post("/chat/ask/", click).json["answer"] == "".join(WORDS)
+    assert len(lane.requests()) == 1
+
+
+STATE = """
+from django.db import connection, transaction
+def of(pragma):
+    with connection.cursor() as cursor:
+        return cursor.execute(f"PRAGMA {pragma}").fetchone()[0]
+with transaction.atomic():
+    print(of("journal_mode"), of("busy_timeout"), of("synchronous"))
+    import sqlite3
+    second = sqlite3.connect(connection.settings_dict["NAME"], timeout=0)
+    try:
+        second.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_sqlite_writes_ahead_waits_its_turn_and_locks_when_a_transaction_begins(bake, environment, tmp_path, database):
+    """A read that becomes a write in a DEFERRED transaction fails at once, whatever the timeout says."""
+    baked = bake(database=database)
+    project = shutil.copytree(baked, tmp_path / baked.name)
+    development = SETTINGS | {"DEBUG": "true"}
+    said = run(
+        ["python", "manage.py", "shell", "-v", "0", "-c", STATE],
+        project,
+        environment(project, find_python("oldest")),
+        **development,
+    )
+    assert said.splitlines() == ["wal 20000 1", "database is locked"]

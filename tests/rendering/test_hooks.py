@@ -1,0 +1,240 @@
+"""The hooks as Cookiecutter runs them: what a user sees, what is in the new project, and what is left behind."""
+
+import json
+import os
+import re
+import runpy
+import shlex
+import stat
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from bakery import OPTIONS, PROJECT_SOURCE, TEMPLATE
+
+post_gen = SimpleNamespace(**runpy.run_path(str(TEMPLATE / "hooks" / "post_gen_project.py")))
+
+
+def script(path, *lines):
+    """An executable on PATH."""
+    path.write_text("\n".join([f"#!{sys.executable}", *lines]) + "\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+class Terminal:
+    """A shell of a machine with nothing on PATH but Cookiecutter, a home of its own, and an empty folder to work in."""
+
+    def __init__(self, root):
+        self.work, self.home, self.bin, self.tmp = (root / name for name in ("work", "home", "bin", "tmp"))
+        for folder in (self.work, self.home, self.bin, self.tmp):
+            folder.mkdir()
+        script(self.bin / "cookiecutter", "from cookiecutter.cli import main", "main()")
+
+    def run(self, command):
+        environ = {
+            "PATH": self.bin,
+            "HOME": self.home,
+            "TMPDIR": self.tmp,
+            "LC_ALL": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return subprocess.run(
+            ["/bin/sh", "-c", command], cwd=self.work, env=environ, capture_output=True, encoding="utf-8", check=False
+        )
+
+    def bake(self, *options, before="", **answers):
+        words = [
+            "cookiecutter",
+            TEMPLATE,
+            "--no-input",
+            *options,
+            *(f"{name}={answer}" for name, answer in answers.items()),
+        ]
+        return self.run(before + shlex.join(map(str, words)))
+
+    def replay(self):
+        """The answers that Cookiecutter wrote down, without those that nobody gave."""
+        (file,) = (self.home / ".cookiecutter_replay").iterdir()
+        answers = json.loads(file.read_text(encoding="utf-8"))["cookiecutter"]
+        return {name: answer for name, answer in answers.items() if not name.startswith("_")}
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    return Terminal(tmp_path)
+
+
+def command_in(text):
+    """The command that a refusal asks for."""
+    return re.search(r"Run this instead:\n\n(.*?)\n\nWhat follows", text, re.DOTALL)[1]
+
+
+def test_a_refusal_names_every_fault_and_leaves_nothing(terminal):
+    done = terminal.bake(
+        project_slug="chat", time_zone="europe/paris", domain_name="https://example.org/", author_email="ada"
+    )
+    assert done.returncode == 1
+    assert re.findall(r"^  (\w+): .*; .*\.$", done.stderr, re.MULTILINE) == [
+        "project_slug", "author_email", "domain_name", "time_zone",
+    ]  # fmt: skip
+    assert done.stderr.endswith("What follows is Cookiecutter's own report of the same.\n")
+    assert "Traceback" not in done.stderr
+    assert list(terminal.work.iterdir()) == []
+
+
+def test_the_command_of_a_refusal_works_and_keeps_the_other_answers(terminal):
+    given = {
+        "project_name": "Claude's café $HOME `id`",
+        "project_slug": "chat",
+        "description": "first line\nsecond: 日本 🚀 \\ {{ '{{' }} 7 }} # % if",
+        "author_name": 'O\'Connor "The \\ Ace"',
+        "author_email": "ada",
+        "domain_name": "https://example.org/",
+        "view_style": "async",
+        "nginx": "no",
+        "license": "Apache-2.0",
+    }
+    refused = terminal.bake(**given)
+    done = terminal.run(command_in(refused.stderr))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in terminal.work.iterdir()] == ["my_chat"]
+    assert terminal.replay() == {
+        **{name: answer[0] if isinstance(answer, list) else answer for name, answer in OPTIONS.items()},
+        **given,
+        "project_slug": "my_chat",
+        "description": "first line\nsecond: 日本 🚀 \\ {{ 7 }} # % if",
+        "author_email": OPTIONS["author_email"],
+        "domain_name": "example.org",
+        "nginx": False,
+    }
+
+
+def test_the_command_of_a_refusal_keeps_the_folder(terminal):
+    refused = terminal.bake("--output-dir", "some where", project_slug="chat")
+    assert terminal.run("cd / && " + command_in(refused.stderr)).returncode == 0
+    assert [path.name for path in terminal.work.iterdir()] == ["some where"]
+    assert [path.name for path in (terminal.work / "some where").iterdir()] == ["my_chat"]
+
+
+@pytest.mark.parametrize("umask", ["022", "000"])
+def test_env_is_private(terminal, umask):
+    terminal.bake(before=f"umask {umask}; ")
+    assert stat.S_IMODE((terminal.work / "my_claude_app" / ".env").stat().st_mode) == 0o600
+
+
+def test_the_secret_is_new_each_time_and_stands_in_env_alone(terminal):
+    said = [terminal.bake(project_slug=slug) for slug in ("one", "two")]
+    secrets = {
+        re.search(r"^SECRET_KEY=([\w-]{50,})$", (terminal.work / slug / ".env").read_text(), re.MULTILINE)[1]
+        for slug in ("one", "two")
+    }
+    assert len(secrets) == 2
+    for secret in secrets:
+        assert all(secret not in done.stdout + done.stderr for done in said)
+        files = [path for path in terminal.work.parent.rglob("*") if path.is_file()]
+        assert [path.name for path in files if secret in path.read_text(encoding="utf-8")] == [".env"]
+
+
+def test_a_project_without_env_file_is_told_to_export_the_key(terminal):
+    done = terminal.bake(env_file="no")
+    assert not (terminal.work / "my_claude_app" / ".env").exists()
+    assert "export ANTHROPIC_API_KEY=" in done.stdout
+
+
+def test_the_next_steps(terminal):
+    done = terminal.bake("--output-dir", "some where")
+    steps = re.findall(r"^  (cd .*|make \w+)", done.stdout, re.MULTILINE)
+    assert [step.split()[:2] for step in steps[1:]] == [["make", "run"], ["make", "test"]]
+    assert terminal.run(f"{steps[0]} && pwd").stdout == f"{terminal.work / 'some where' / 'my_claude_app'}\n"
+    assert "put the key into .env: ANTHROPIC_API_KEY=" in done.stdout
+
+
+def test_without_uv_nothing_is_locked_and_that_is_said(terminal):
+    done = terminal.bake()
+    assert done.returncode == 0
+    assert "uv.lock was not written: uv is not on PATH; `make setup` fetches uv" in done.stdout
+
+
+def test_uv_locks_in_the_project_and_nothing_is_said(terminal):
+    script(terminal.bin / "uv", "import sys", "open('uv.lock', 'w').write(' '.join(sys.argv[1:]))", "print('noise')")
+    done = terminal.bake()
+    assert (terminal.work / "my_claude_app" / "uv.lock").read_text() == "lock --quiet --no-python-downloads"
+    assert "uv.lock" not in done.stdout
+    assert "noise" not in done.stdout
+
+
+def test_uv_that_fails_is_quoted_and_the_project_stays(terminal):
+    script(terminal.bin / "uv", "import sys", "sys.exit('\\nerror: Request failed\\n  cause: dns error')")
+    done = terminal.bake()
+    assert done.returncode == 0
+    assert "uv.lock was not written: Request failed; run `uv lock` when online." in done.stdout
+    assert (terminal.work / "my_claude_app" / "manage.py").exists()
+
+
+def test_uv_that_is_broken_stops_nothing(terminal):
+    (terminal.bin / "uv").write_text("#!/nowhere\n")
+    (terminal.bin / "uv").chmod(0o755)
+    done = terminal.bake()
+    assert done.returncode == 0
+    assert "uv.lock was not written: uv did not start" in done.stdout
+
+
+def test_a_project_for_pip_is_not_locked(terminal):
+    script(terminal.bin / "uv", "open('uv.lock', 'w').close()")
+    done = terminal.bake(package_manager="pip")
+    assert "uv.lock" not in done.stdout
+    assert not (terminal.work / "my_claude_app" / "uv.lock").exists()
+
+
+def test_rendering_again_keeps_what_the_team_made(terminal):
+    """Its secret, and folders that it left empty, git's own among them."""
+    project = terminal.work / "my_claude_app"
+    (project / ".git" / "refs").mkdir(parents=True)
+    (project / "media").mkdir()
+    (project / ".env").write_text("SECRET_KEY=ours\n")
+    done = terminal.bake("--overwrite-if-exists", ci="none", client_wrapper="no")
+    assert ".env was there already" in done.stdout
+    assert (project / ".env").read_text() == "SECRET_KEY=ours\n"
+    empty = [path.relative_to(project) for path in project.rglob("*") if path.is_dir() and not os.listdir(path)]
+    assert sorted(map(str, empty)) == [".git/refs", "media"]
+
+
+def test_the_secret_goes_where_the_example_leaves_room():
+    example = "# SECRET_KEY= is secret\nSECRET_KEY=\nDEBUG=true\n"
+    assert post_gen.with_secret(example, "s3") == "# SECRET_KEY= is secret\nSECRET_KEY=s3\nDEBUG=true\n"
+
+
+def test_only_folders_that_may_stay_empty_are_looked_at():
+    """Those of the template, in which every file depends on an answer; inner ones first."""
+
+    def may_stay_empty(folder):
+        return all(
+            may_stay_empty(path) if path.is_dir() else path.name.startswith("{% if ")
+            for path in folder.iterdir()
+            if path.name != "__pycache__"
+        )
+
+    folders = [path for path in PROJECT_SOURCE.rglob("*") if path.is_dir() and path.name != "__pycache__"]
+    expected = {path.relative_to(PROJECT_SOURCE).as_posix() for path in folders if may_stay_empty(path)}
+    assert set(post_gen.MAY_STAY_EMPTY) == expected
+    assert list(post_gen.MAY_STAY_EMPTY) == sorted(expected, reverse=True)
+
+
+def test_uv_that_takes_too_long_is_given_up(tmp_path, monkeypatch):
+    script(tmp_path / "uv", "import time", "time.sleep(60)")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "uv took longer than 0.2 seconds" in post_gen.lock(timeout=0.2)
+
+
+@pytest.mark.parametrize(
+    ("start", "way"), [("/a", "b/c"), ("/a/b/c", "."), ("/elsewhere", "/a/b/c"), ("", "/a/b/c"), (None, "/a/b/c")]
+)
+def test_the_way_to_the_project(start, way, tmp_path):
+    project = tmp_path / "a/b/c"
+    project.mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    start = start and f"{tmp_path}{start}"
+    expected = f"{tmp_path}{way}" if way.startswith("/") else way
+    assert post_gen.way_to(str(project), start) == expected

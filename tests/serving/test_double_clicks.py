@@ -1,0 +1,245 @@
+"""One click is paid for once: what a second request with the same id gets, in two processes and over the wire."""
+
+import json
+import re
+import sqlite3
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bakery import name_of
+from claude_server.script import Answer, ErrorEvent, Status
+from environments import run
+from production import Log, served_with, until, variants
+
+STYLES = ["sync", "streaming", "async"]
+STREAMS = ["streaming", "async"]
+ASK, STREAM = "/chat/ask/", "/chat/stream/"
+WORDS = ["The ", "sky ", "is ", "blue."]
+BEING_ANSWERED = "This question is being answered already: please wait for its answer."
+
+
+@pytest.fixture
+def user(served):
+    return served.user()
+
+
+@pytest.fixture
+def click():
+    return {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
+
+
+@pytest.fixture
+def ask(user, click):
+    """ask(path) asks, and gives the reply that is to come."""
+    replies = []
+
+    def ask(path):
+        replies.append(user.start_post(path, click))
+        return replies[-1]
+
+    yield ask
+    for reply in replies:
+        reply.close()
+
+
+def whole(reply):
+    """The outcome in a reply, whether it came as JSON, as events or as a page."""
+    if reply.headers["Content-Type"] == "application/json":
+        return reply.json
+    if reply.headers["Content-Type"].startswith("text/html"):
+        return {"answer": re.search('<div class="answer">(.*?)</div>', reply.text, re.DOTALL)[1]}
+    text = ""
+    for event in reply.events():
+        if "delta" not in event:  # the end, though the connection may still be open
+            return {"answer": text} | {name: value for name, value in event.items() if name != "done"}
+        text += event["delta"]
+    raise AssertionError("the stream has no end")
+
+
+def over(answers):
+    """Has a test run on an answer in one piece, and on a stream where there is one."""
+    cases = [
+        pytest.param(some, path, id=f"{name_of(some)}{path}")
+        for some in answers
+        for path in ([ASK] if some["view_style"] == "sync" else [ASK, STREAM])
+    ]
+    return pytest.mark.parametrize(("served", "path"), cases, indirect=["served"])
+
+
+twice = over(variants(*STYLES))
+in_two_processes = over(answers for answers in variants(*STYLES) if answers["client_wrapper"])
+
+
+@twice
+def test_while_the_first_is_being_answered_the_second_is_refused(user, lane, click, ask, path):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    reply = ask(path)
+    lane.wait(arrived=1, timeout=60)
+    for again in [ASK, path]:
+        refused = user.post(again, click)
+        assert (refused.status, refused.json) == (409, {"error": BEING_ANSWERED, "status": 409})
+    lane.release(len(WORDS))
+    if path == ASK:
+        assert reply.json["answer"] == "The sky is blue."
+    else:
+        assert [event.get("delta") for event in iter(reply.read_event, None)] == [*WORDS, None]
+    assert len(lane.requests()) == 1
+
+
+@twice
+def test_as_soon_as_the_answer_has_been_read_the_second_gets_it_too(user, lane, click, path):
+    """Ten times: it is kept before its last word is sent, and not a moment later."""
+    for number in range(1, 11):
+        click["idempotency_key"] = str(uuid.uuid4())
+        first = whole(user.post(path, click))
+        assert first["answer"] == "You asked: Why is the sky blue?"
+        for again in [path, ASK]:
+            assert whole(user.post(again, click)) == first
+        assert len(lane.requests()) == number
+
+
+@served_with("streaming", "async")
+def test_the_end_is_not_told_before_it_is_kept(served, lane, click, ask):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    lane.release(1)
+    reply = ask(STREAM)
+    assert reply.read_event() == {"delta": WORDS[0]}
+    with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
+        database.execute("BEGIN IMMEDIATE")  # nobody else can write until this ends
+        lane.release(len(WORDS))
+        assert [reply.read_event() for _ in WORDS[1:]] == [{"delta": word} for word in WORDS[1:]]
+        reply.connection.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            reply.read_event()
+        database.rollback()
+    database.close()
+
+
+@twice
+@pytest.mark.parametrize("failure", [Status(400), ErrorEvent(after=1)], ids=["at once", "in the middle"])
+def test_a_question_that_failed_may_be_asked_again(user, lane, click, path, failure):
+    lane.script(failure)
+    assert whole(user.post(path, click))["status"] == 502
+    assert whole(user.post(path, click))["answer"] == "You asked: Why is the sky blue?"
+    assert len(lane.requests()) == 2
+
+
+@served_with("streaming", "async")
+@pytest.mark.parametrize("heard", [0, 1], ids=["before the first word", "after a word"])
+def test_a_question_whose_user_left_may_be_asked_again(served, user, lane, click, ask, heard):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    reply = ask(STREAM)
+    lane.wait(arrived=1, timeout=60)
+    lane.release(heard)
+    assert [reply.read_event() for _ in range(heard)] == [{"delta": "The "}] * heard
+    reply.close()
+    lane.release(1)
+    lane.wait(left=1)
+    assert answered_in_the_end(user, click) == "You asked: Why is the sky blue?"
+    assert len(lane.requests()) == 2
+
+
+@served_with("async")
+def test_so_may_one_whose_user_left_while_it_was_written_down(served, user, lane, click, ask):
+    with sqlite3.connect(served.project / "db.sqlite3") as database:
+        database.execute("BEGIN IMMEDIATE")  # nobody else can write until this ends
+        reply = ask(STREAM)
+        # Who answers this has seen what came before.
+        assert {served.anonymous().get("/accounts/sign-in/").status for _ in range(8)} == {200}
+        reply.close()
+        assert {served.anonymous().get("/accounts/sign-in/").status for _ in range(8)} == {200}
+        database.rollback()
+    database.close()
+    assert answered_in_the_end(user, click) == "You asked: Why is the sky blue?"
+
+
+def answered_in_the_end(user, click):
+    """The answer, once the first request has been cleared away."""
+    replies = []
+
+    def answered():
+        replies.append(user.post(ASK, click))
+        return replies[-1].status != 409
+
+    until(answered)
+    return replies[-1].json["answer"]
+
+
+@in_two_processes
+def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, path):
+    lane.script(otherwise=Answer(deltas=WORDS, pause=0.01))
+    log = Log(served.server)
+    for number in range(1, 4):
+        click["idempotency_key"] = str(uuid.uuid4())
+        together = threading.Barrier(20)
+
+        def click_once(_, together=together):
+            together.wait()
+            return whole(served.user().post(path, click))
+
+        with ThreadPoolExecutor(20) as pool:
+            outcomes = list(pool.map(click_once, range(20)))
+        answers = [outcome["answer"] for outcome in outcomes if "answer" in outcome]
+        assert set(answers) == {"The sky is blue."}
+        assert all(outcome.get("error", BEING_ANSWERED) == BEING_ANSWERED for outcome in outcomes)
+        assert len(lane.requests()) == number
+    assert not log.records(level="ERROR")
+
+
+@served_with(*STYLES)
+def test_without_a_script_too_a_form_that_is_sent_twice_is_asked_once(user, lane):
+    (key,) = re.findall('name="idempotency_key" value="([^"]+)"', user.get("/").text)
+    question = {"prompt": "Why is the sky blue?", "idempotency_key": key}
+    first, second = (whole(user.post("/", question)) for _ in range(2))
+    assert first == second == {"answer": "You asked: Why is the sky blue?"}
+    assert len(lane.requests()) == 1
+
+
+@served_with(*STYLES)
+def test_without_a_script_the_second_click_is_told_to_wait_and_then_gets_the_answer(user, lane, click, ask):
+    lane.script(Answer(deltas=WORDS, gated=True))
+    first = ask("/")
+    lane.wait(arrived=1, timeout=60)
+    second = user.post("/", click)
+    page = second.text
+    assert second.status == 409
+    assert BEING_ANSWERED in page
+    assert click["idempotency_key"] in page
+    lane.release(len(WORDS))
+    assert "The sky is blue." in first.text
+    assert whole(user.post("/", click)) == {"answer": "The sky is blue."}
+    assert len(lane.requests()) == 1
+
+
+VALIDATED = """
+import json
+from claude import client
+print(client.ask("one", validate=json.loads))
+"""
+AVALIDATED = """
+import json
+from asgiref.sync import async_to_sync
+from claude import client
+print(async_to_sync(client.aask)("one", validate=json.loads))
+"""
+
+
+@pytest.mark.parametrize(
+    ("view_style", "script"),
+    [("sync", VALIDATED), ("async", VALIDATED), ("async", AVALIDATED)],
+    ids=["ask", "ask in async", "aask"],
+)
+def test_every_attempt_at_an_answer_has_the_same_idempotency_key(production, lane, view_style, script):
+    """The SDK's second attempt, and ours when an answer is not valid."""
+    lane.script(Status(529, retry_after_ms=1), Answer(text="no JSON"), Answer(text='{"sky": "blue"}'))
+    project, environment = production.prepared({"view_style": view_style, "client_wrapper": True})
+    variables = production.settings(ANTHROPIC_BASE_URL=lane.base_url)
+    said = run(["python", "manage.py", "shell", "-c", script], project, environment, **variables)
+    assert json.dumps({"sky": "blue"}) in said
+    calls = lane.requests()
+    assert [call.step for call in calls] == ["status", "answer", "answer"]
+    assert len({call.idempotency_key for call in calls}) == 1
+    assert calls[0].idempotency_key
