@@ -56,7 +56,7 @@ def test_a_killed_worker_cuts_its_streams_and_loses_no_answer(production, lane, 
         before = workers(served.server.process.pid)
         (asking,) = (pid for pid in before if holds_connection_to(pid, urlsplit(lane.base_url).port))
         lane.release(1)
-        assert stream.read_event() == {"delta": WORDS[0]}
+        assert next(stream.events()) == {"delta": WORDS[0]}
         answered = served.user().post("/chat/ask/", first).json
         os.kill(asking, signal.SIGKILL)
         assert list(stream.events()) == []  # no `done`, no error: the page says that the answer broke off
@@ -95,7 +95,7 @@ def test_a_restart_of_postgresql_costs_no_request_and_no_stream(on_postgresql, d
         stream = served.user().start_post(STREAM, streamed)
         lane.wait(arrived=2, timeout=60)
         lane.release(1)
-        assert stream.read_event() == {"delta": WORDS[0]}
+        assert next(stream.events()) == {"delta": WORDS[0]}
         restart(database, database.kill)
         lane.release(len(WORDS))
         *deltas, done = list(stream.events())

@@ -10,7 +10,6 @@ import json
 import re
 import socket
 import struct
-from functools import cached_property
 from typing import ClassVar
 from urllib.parse import urlencode, urlsplit
 
@@ -137,14 +136,20 @@ class Reply(Body):
         self.client = client
         self.connection = connection
         self.method = method
+        self._response = None
+        self._body = None
 
-    @cached_property
+    # Not by functools.cached_property: before Python 3.12 one thread that waits in it holds up all others.
+
+    @property
     def response(self):
         """The response of the standard library, as soon as its headers are there."""
-        response = http.client.HTTPResponse(self.connection, method=self.method)
-        response.begin()
-        self.client.keep_cookies(response.headers)
-        return response
+        if self._response is None:
+            response = http.client.HTTPResponse(self.connection, method=self.method)
+            response.begin()
+            self.client.keep_cookies(response.headers)
+            self._response = response
+        return self._response
 
     def begin(self):
         """Wait for the headers. Gives this reply."""
@@ -159,9 +164,11 @@ class Reply(Body):
     def headers(self):
         return self.response.headers
 
-    @cached_property
+    @property
     def body(self):
-        return self.response.read()
+        if self._body is None:
+            self._body = self.response.read()
+        return self._body
 
     def read_event(self):
         """The next event, or the next comment as text; None at the end."""
@@ -169,8 +176,8 @@ class Reply(Body):
 
     def close(self):
         """The tab is closed, or Stop is pressed: the other side learns that nothing more is wanted."""
-        if "response" in self.__dict__:
-            self.response.close()
+        if self._response is not None:
+            self._response.close()
         self.connection.close()
 
     def reset(self):
