@@ -1,4 +1,4 @@
-"""The code in the documents of a rendered project, run as a team would: a ledger and a budget in an app of their own."""
+"""The code in the documents of a rendered project, run as a team would: a ledger and a budget in an app of its own."""
 
 import re
 import textwrap

@@ -104,7 +104,7 @@ def has_left(reply, way, nginx):
 @pytest.mark.parametrize("heard", [0, 2], ids=["before the first word", "in the middle"])
 @leaving
 def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard):
-    """At once in async, though Claude says nothing; in streaming when Claude sends the next thing, at the latest a word."""
+    """At once in async, though Claude says nothing; in streaming when anything comes, at the latest a word."""
     lane.script(Answer(deltas=WORDS, gated=True))
     reply = ask("/chat/stream/", prompt="Why?")
     lane.release(heard)

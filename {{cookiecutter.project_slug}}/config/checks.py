@@ -11,18 +11,6 @@ from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
 
-@register
-def check_middleware(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
-    """https://docs.djangoproject.com/en/stable/topics/http/middleware/#asynchronous-support"""
-    for path in settings.MIDDLEWARE:
-        if not getattr(import_string(path), "async_capable", False):
-            yield Error(
-                f"{path} in MIDDLEWARE is not asynchronous: a stream would lose its thread, and break off at its end.",
-                hint="Use one whose async_capable is true, or write one: config/request_body.py is an example.",
-                id="config.E003",
-            )
-
-
 # % else
 from django.core.checks import CheckMessage, Error, register
 
@@ -37,6 +25,20 @@ def check_database(app_configs: object, **kwargs: object) -> Iterator[CheckMessa
             hint="Set DATABASE_URL to postgres://user:password@host:5432/name.",
             id="config.E002",
         )
+
+
+# % endif
+# % if cookiecutter.view_style == "async"
+@register
+def check_middleware(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
+    """https://docs.djangoproject.com/en/stable/topics/http/middleware/#asynchronous-support"""
+    for path in settings.MIDDLEWARE:
+        if not getattr(import_string(path), "async_capable", False):
+            yield Error(
+                f"{path} in MIDDLEWARE is not asynchronous: a stream would lose its thread, and break off at its end.",
+                hint="Use one whose async_capable is true, or write one: config/request_body.py is an example.",
+                id="config.E003",
+            )
 
 
 # % endif
