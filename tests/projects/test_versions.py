@@ -17,7 +17,7 @@ MOST_DEPENDENCIES = {"nginx": False, "database": "postgresql", "sentry": True}
 @pytest.mark.parametrize("answers", PAIRS, ids=name_of)
 def test_every_dependency_has_a_lower_bound_and_no_upper_one(bake, answers):
     for dependency in declared_dependencies(bake(**answers)):
-        assert re.fullmatch(r"[a-z-]+(\[[a-z,]+\])?>=\d+(\.\d+)+", dependency)
+        assert re.fullmatch(r"[a-z0-9-]+(\[[a-z,]+\])?>=\d+(\.\d+)+", dependency)
 
 
 @pytest.mark.parametrize("view_style", choices("view_style"))
