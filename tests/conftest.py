@@ -10,6 +10,7 @@ import pytest
 import preloaded
 from bakery import PAIRS, VARIANTS, Bakery
 from claude_server.client import ClaudeServer
+from control_tags import counted, per_thousand_lines
 from environments import Environments, find_python
 from production import Production
 from project_server import development_server
@@ -126,6 +127,8 @@ def pytest_terminal_summary(terminalreporter):
     """Say how much was proven."""
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
     own = [value for report in reports for name, value in report.user_properties if name == "own_tests"]
+    tags = per_thousand_lines(counted())
+    terminalreporter.write_line(f"{tags:.1f} control tags per 1,000 lines of the template")
     terminalreporter.write_line(
         f"{len(VARIANTS)} variants and {len(PAIRS)} further sets of answers; {len(reports)} tests of the template, "
         f"and {sum(own)} of rendered projects in {len(own)} runs"

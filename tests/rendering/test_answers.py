@@ -67,9 +67,11 @@ def check(project, plain, project_name, description, author_name):
     settings = assigned(project / "config" / "settings.py")
     assert settings["PROJECT_NAME"] == project_name
     assert settings["PROJECT_DESCRIPTION"] == description
-    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert declared["description"] == description
-    assert [author["name"] for author in declared["authors"]] == [author_name]
+    declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8")).get("project")
+    assert bool(declared) != (project / "requirements.txt").exists()
+    if declared:
+        assert declared["description"] == description
+        assert [author["name"] for author in declared["authors"]] == [author_name]
     assert " ".join(author_name.split()) in (project / "LICENSE").read_text(encoding="utf-8")
     modules = {path.relative_to(project) for path in project.rglob("*.py")}
     lint(project, *(name for name in modules if (project / name).read_bytes() != (plain / name).read_bytes()))

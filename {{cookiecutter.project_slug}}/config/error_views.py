@@ -8,14 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.views import csrf, defaults
 
-from chat.errors import error_response
+from chat.decorators import response_to
 from claude.failures import Failure, Refused
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW."""
     if wants_json(request):
-        return error_response(Refused(403, "Please reload the page, then ask once more."))
+        return response_to(request, Refused(403, "Please reload the page, then ask once more."))
     return csrf.csrf_failure(request, reason)
 
 
@@ -27,21 +27,21 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         response.status_code = 413 if is_too_large else 400
         return response
     if is_too_large:
-        return error_response(Refused(413, "Your question is too long: please shorten it."))
-    return error_response(Refused(400, "Your question could not be read: please reload the page and ask again."))
+        return response_to(request, Refused(413, "Your question is too long: please shorten it."))
+    return response_to(request, Refused(400, "Your question could not be read: please reload the page and ask again."))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404."""
     if wants_json(request):
-        return error_response(Refused(404, "There is nothing at this address."))
+        return response_to(request, Refused(404, "There is nothing at this address."))
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: for what goes wrong outside a view, as when the database is gone."""
     if wants_json(request):
-        return error_response(Failure("unexpected"))
+        return response_to(request, Failure("unexpected"))
     return defaults.server_error(request)
 
 

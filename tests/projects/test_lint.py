@@ -1,0 +1,206 @@
+"""What `make lint` holds in a project, beyond style: imports between packages, declared dependencies, types."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+
+import pytest
+from filelock import FileLock
+
+from bakery import PAIRS, VARIANTS, choices, name_of
+from environments import PYTHONS, declared_dependencies, find_python, variables_for
+
+EACH_STYLE = [{"view_style": style} for style in choices("view_style")]
+ALL_CODE = [
+    *EACH_STYLE,
+    *({**answers, "client_wrapper": False} for answers in EACH_STYLE),
+    *(
+        {**answers, "database": "postgresql", "sentry": True, "nginx": False, "env_file": False}
+        for answers in EACH_STYLE
+    ),
+]
+"""Projects that have every line of Python between them."""
+COLOURS = re.compile(r"\x1b\[\d*m")
+
+
+class Linters:
+    """The commands of `make lint`, in one environment with the dependencies of every project."""
+
+    def __init__(self, environment, types):
+        self.environment = environment
+        self.types = types
+
+    def __call__(self, tool, project):
+        """The exit code of the command that calls this tool, and what it prints, in one line."""
+        variables = variables_for(self.environment, MYPY_CACHE_DIR=str(self.types), NO_COLOR="1")
+        ready = [f"VENV={self.environment}", f"--old-file={self.environment}/.ready"]
+        printed = subprocess.check_output(["make", "--dry-run", *ready, "lint"], cwd=project, env=variables, text=True)
+        (command,) = (line for line in printed.splitlines() if f"{self.environment}/bin/{tool}" in line)
+        # mypy needs twenty seconds to read Django and the SDK. It reads them once for all projects.
+        with FileLock(f"{self.types}.lock" if tool == "mypy" else project / f"{tool}.lock"):
+            done = subprocess.run(
+                ["sh", "-c", command], cwd=project, env=variables, capture_output=True, text=True, check=False
+            )
+        said = COLOURS.sub("", f"{done.stdout} {done.stderr}")
+        return done.returncode, " ".join(said.split())
+
+
+@pytest.fixture(scope="session")
+def linters(bake, environment, shared_folder):
+    """linters("oldest") gives the linters on that Python."""
+
+    def on(python):
+        projects = [bake(**answers) for answers in [*VARIANTS, *PAIRS, *ALL_CODE]]
+        all_dependencies = sorted({dependency for project in projects for dependency in declared_dependencies(project)})
+        folder = shared_folder / f"all-dependencies-{python}"
+        folder.mkdir(exist_ok=True)
+        (folder / "requirements.txt").write_text("\n".join(all_dependencies), encoding="utf-8")
+        (folder / "requirements-dev.txt").touch()
+        return Linters(environment(folder, find_python(python)), shared_folder / f"types-{python}")
+
+    return on
+
+
+@pytest.fixture
+def newest(linters):
+    return linters("newest")
+
+
+@pytest.mark.parametrize("answers", [*VARIANTS, *PAIRS], ids=name_of)
+def test_a_project_imports_what_it_may_and_what_it_declares(bake_copy, newest, answers):
+    project = bake_copy(**answers)
+    code, said = newest("lint-imports", project)
+    assert (code, "0 broken" in said) == (0, True), said
+    code, said = newest("deptry", project)
+    assert (code, "No dependency issues found" in said) == (0, True), said
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_types_of_every_line_fit(bake, linters, python, tmp_path):
+    """On the newest Python; on the oldest, with Django's LTS release, those of each style."""
+    found = {}
+    for number, answers in enumerate(ALL_CODE if python == "newest" else EACH_STYLE):
+        project = shutil.copytree(bake(**answers), tmp_path / str(number))
+        for path in project.rglob("*.py"):
+            os.utime(path, (number, number))  # or a file of the same second and size would pass for another project's
+        code, said = linters(python)("mypy", project)
+        if code != 0 or "Success: no issues found" not in said:
+            found[name_of(answers)] = said
+    assert found == {}
+
+
+CONTRACTS = {
+    "config imports chat, chat imports claude, never the other way round": (
+        "claude/messages.py",
+        "from chat.errors import error_json",
+        "claude.messages -> chat.errors",
+    ),
+    "accounts imports none of the other packages": (
+        "accounts/models.py",
+        "from claude.failures import Failure",
+        "accounts.models -> claude.failures",
+    ),
+    "No other package imports accounts: AUTH_USER_MODEL names the user": (
+        "chat/models.py",
+        "from accounts.models import User",
+        "chat.models -> accounts.models",
+    ),
+    "In claude, failures and messages know nothing of calls and client": (
+        "claude/failures.py",
+        "def later():\n    from claude.client import options",
+        "claude.failures -> claude.client",
+    ),
+    "Only claude imports the SDK and its HTTP client": (
+        "chat/views.py",
+        "import anthropic",
+        "chat.views -> anthropic",
+    ),
+    "No package imports config.settings: django.conf has the settings": (
+        "config/health.py",
+        "from config import settings",
+        "config.health -> config.settings",
+    ),
+    "No modules of a package import each other in a circle": (
+        "chat/forms.py",
+        "def later():\n    from chat.page import page_response",
+        "No cycles are allowed in chat. It could be made acyclic by removing 1 dependency: - .page -> .forms",
+    ),
+}
+"""For each contract a file and a line that breaks it, also inside a function, and how the linter names the import."""
+
+
+def test_every_contract_is_broken_here(bake):
+    settings = tomllib.loads((bake() / "pyproject.toml").read_text(encoding="utf-8"))
+    assert [contract["name"] for contract in settings["tool"]["importlinter"]["contracts"]] == list(CONTRACTS)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS)
+def test_an_import_that_breaks_a_contract_is_named(bake_copy, newest, contract):
+    project = bake_copy()
+    file, line, culprit = CONTRACTS[contract]
+    add_to(project / file, line)
+    code, said = newest("lint-imports", project)
+    assert code != 0
+    assert f"{contract} BROKEN" in said
+    assert culprit in said
+
+
+PACKAGE_MANAGERS = pytest.mark.parametrize("package_manager", choices("package_manager"))
+
+
+@PACKAGE_MANAGERS
+@pytest.mark.parametrize("package", ["asgiref", "httpx2"])
+def test_a_dependency_that_is_imported_and_not_declared_is_named(bake_copy, newest, package_manager, package):
+    """Also when another dependency brings it, as these two."""
+    project = bake_copy(view_style="async", package_manager=package_manager)
+    file = project / ("pyproject.toml" if package_manager == "uv" else "requirements.txt")
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if package not in line), encoding="utf-8")
+    code, said = newest("deptry", project)
+    assert code != 0
+    assert f"DEP003 '{package}' imported but it is a transitive dependency" in said
+
+
+def test_an_import_of_the_tests_is_declared_too(bake_copy, newest):
+    project = bake_copy()
+    add_to(project / "tests" / "test_ask.py", "import anyio")
+    code, said = newest("deptry", project)
+    assert code != 0
+    assert "tests/test_ask.py" in said
+    assert "'anyio' imported" in said
+
+
+@PACKAGE_MANAGERS
+def test_a_dependency_that_is_declared_and_not_used_is_named(bake_copy, newest, package_manager):
+    project = bake_copy(package_manager=package_manager)
+    file = project / ("pyproject.toml" if package_manager == "uv" else "requirements.txt")
+    text = file.read_text(encoding="utf-8")
+    more = '"anyio>=4.0",\n    "django>=' if package_manager == "uv" else "anyio>=4.0\ndjango>="
+    file.write_text(text.replace('"django>=' if package_manager == "uv" else "django>=", more, 1), encoding="utf-8")
+    code, said = newest("deptry", project)
+    assert code != 0
+    assert "'anyio' defined as a dependency but not used" in said
+
+
+def test_a_type_that_does_not_fit_is_named(bake_copy, newest):
+    project = bake_copy()
+    wrong = {
+        "claude/client.py": ("def wrong() -> None:", 'forget_client("now")', "call-arg"),
+        "claude/messages.py": ("def wrong(text):", "return text", "no-untyped-def"),
+        "chat/errors.py": ("def wrong() -> None:", "error_json(404)", "arg-type"),
+        "chat/models.py": ("def wrong() -> None:", "Question.objects.filter(nobody_has_this=1)", "misc"),
+        "config/health.py": ("def wrong() -> None:", "never_kept(ready())  # type: ignore[arg-type]", "unused-ignore"),
+    }
+    for file, (head, line, _) in wrong.items():
+        add_to(project / file, f"{head}\n    {line}")
+    code, said = newest("mypy", project)
+    assert code != 0
+    for file, (_, _, kind) in wrong.items():
+        assert re.search(rf"{file}:\d+: error: [^\[]*\[{kind}\]", said), said
+    assert f"Found {len(wrong)} errors in {len(wrong)} files" in said
+
+
+def add_to(path, line):
+    path.write_text(f"{path.read_text(encoding='utf-8')}{line}\n", encoding="utf-8")
