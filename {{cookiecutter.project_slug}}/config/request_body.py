@@ -45,4 +45,5 @@ def check(request: HttpRequest) -> None:
     if is_too_large:
         raise RequestDataTooBig("The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE.")
     if (request.content_params or {}).get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        request.csrf_processing_done = True  # the page that says so reads no form
         raise BadRequest("A form is UTF-8.")

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from chat.models import Question
+from tests.conftest import Browser
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +61,24 @@ def test_a_question_may_be_as_long_as_the_limit_and_no_longer(user, settings):
     assert reply.json["error"] == "Your question has 11 characters and 10 fit: please shorten it."
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        ("prompt=" + 2000 * "x", "application/x-www-form-urlencoded", 413),
+        ("prompt=x", "application/x-www-form-urlencoded; charset=utf-7", 400),
+        ("--b", "multipart/form-data; boundary=b; charset=utf-7", 400),
+        ("prompt", "multipart/form-data", 400),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_to_a_person_with_a_page(settings, body, content_type, status):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1024
+    browser = Browser(enforce_csrf_checks=True)
+    browser.get("/accounts/sign-in/")  # for the CSRF cookie: with it, the check reads the form
+    reply = browser.post("/", body, content_type=content_type, headers={"Accept": "text/html"})
+    assert reply.status == status
+    assert "Request not understood" in reply.text
+
+
 def test_a_body_that_is_too_large_is_refused_as_json(user, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     reply = user.post("/chat/ask/", "prompt=" + "x" * 200, content_type="application/x-www-form-urlencoded")
@@ -78,8 +97,6 @@ def test_only_a_post_is_answered(user):
 
 
 def test_a_request_from_another_site_is_refused_as_json(django_user_model, wire):
-    from tests.conftest import Browser
-
     other_site = Browser(enforce_csrf_checks=True)
     other_site.sign_in(django_user_model.objects.create_user("other_site"))
     reply = other_site.post("/chat/ask/", {"prompt": "Hello"})
