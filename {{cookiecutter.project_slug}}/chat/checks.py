@@ -5,22 +5,15 @@ https://docs.djangoproject.com/en/stable/topics/checks/
 
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.core.checks import CheckMessage, register
 
 from claude.checks import errors_of_positive
 
-POSITIVE = (
-    "CHAT_MAX_PROMPT_CHARS",
-    "CHAT_REMEMBER",
-# % if cookiecutter.view_style == "async"
-    "CHAT_MAX_PROMPTS",
-# % endif
-# % if cookiecutter.view_style != "sync"
-    "CHAT_KEEPALIVE",
-# % endif
-)
-
 
 @register
 def check_numbers(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
-    yield from errors_of_positive(POSITIVE, "chat.E001")
+    """Every number among the settings of the chat is a limit or a time, and must be more than 0."""
+    names = [name for name in dir(settings) if name.startswith("CHAT_")]
+    numbers = [name for name in names if type(getattr(settings, name)) in (int, float)]
+    yield from errors_of_positive(numbers, "chat.E001")

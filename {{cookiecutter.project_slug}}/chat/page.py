@@ -20,11 +20,7 @@ def page_response(
     key = request.POST.get("idempotency_key") if failure and failure.status == 409 else None
     context = {
         "form": PromptForm(initial={"prompt": prompt if failure else ""}),
-# % if cookiecutter.view_style == "sync"
-        "endpoint": reverse("chat:ask"),
-# % else
-        "endpoint": reverse("chat:stream"),
-# % endif
+        "endpoint": reverse("chat:{{ 'ask' if cookiecutter.view_style == 'sync' else 'stream' }}"),
         "idempotency_key": key or uuid.uuid4(),
         "question": prompt,
         "answer": "",

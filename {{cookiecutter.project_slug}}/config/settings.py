@@ -11,27 +11,8 @@ from pathlib import Path
 # % if cookiecutter.database == "postgresql"
 import dj_database_url
 # % endif
-# % if cookiecutter.env_file
-from decouple import Config, Csv, RepositoryEmpty, RepositoryEnv
+# % include "settings/env_file.py" if cookiecutter.env_file else "settings/process_environment.py"
 
-# % else
-from decouple import Config, Csv, RepositoryEmpty
-
-# % endif
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-# % if cookiecutter.env_file
-# The process environment wins over the file .env, which git ignores.
-# https://github.com/HBNetwork/python-decouple#how-does-it-work
-ENV_FILE = BASE_DIR / ".env"
-config = Config(RepositoryEnv(ENV_FILE) if ENV_FILE.exists() else RepositoryEmpty())
-
-# % else
-# From the process environment only: no file is looked for, here or in the folders above.
-# https://github.com/HBNetwork/python-decouple#how-does-it-work
-config = Config(RepositoryEmpty())
-
-# % endif
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
 PROJECT_DESCRIPTION = {{ python(cookiecutter.description) }}
 
@@ -49,13 +30,8 @@ ALLOWED_HOSTS = config("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]" if D
 CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=f"https://{DOMAIN}", cast=Csv())
 
 # Whether a proxy in front sets X-Forwarded-Proto, X-Forwarded-For and X-Request-ID.
-# % if cookiecutter.nginx
-# deploy/nginx.conf does. Without a proxy, any client could set them.
-TRUST_PROXY = config("TRUST_PROXY", default=True, cast=bool)
-# % else
-# Without a proxy, any client could set them.
-TRUST_PROXY = config("TRUST_PROXY", default=False, cast=bool)
-# % endif
+# {{ "deploy/nginx.conf does. " if cookiecutter.nginx }}Without a proxy, any client could set them.
+TRUST_PROXY = config("TRUST_PROXY", default={{ cookiecutter.nginx }}, cast=bool)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
 SECURE_SSL_REDIRECT = not DEBUG
 SESSION_COOKIE_SECURE = not DEBUG
@@ -178,41 +154,7 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
 # --- Database -------------------------------------------------------------------------------------
-# % if cookiecutter.database == "postgresql"
-# PostgreSQL where DATABASE_URL names one, which production requires; SQLite for development.
-#
-# % endif
-# With WAL, reads go on while one process writes; with IMMEDIATE, a second writer waits its turn.
-# https://docs.djangoproject.com/en/stable/ref/databases/#sqlite-notes
-
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": BASE_DIR / config("DATABASE_PATH", default="db.sqlite3"),
-        "OPTIONS": {
-            "timeout": 20,  # seconds
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
-    }
-}
-# % if cookiecutter.database == "postgresql"
-# postgres://user:password@host:5432/name: https://github.com/jazzband/dj-database-url#url-schema
-DATABASE_URL = config("DATABASE_URL", default="")
-if DATABASE_URL:
-    # Test a connection before a request uses it: the server may have restarted.
-    DATABASES["default"] = dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
-    # Per process. A request holds a connection for some milliseconds, and a stream holds none: a few serve many.
-    # https://docs.djangoproject.com/en/stable/ref/databases/#connection-pool
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
-        "min_size": 1,
-        "max_size": config("DATABASE_POOL", default=8, cast=int),
-        "timeout": 10,  # seconds that a request waits for one
-        # While the server is down, the pool waits twice as long before each new attempt, up to minutes. After this time
-        # it gives up, and the next request makes it start again.
-        "reconnect_timeout": 10,  # seconds
-    }
-# % endif
+# % include "settings/database_" ~ cookiecutter.database ~ ".py"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Language, time, static files -----------------------------------------------------------------
@@ -226,12 +168,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
 # File names carry a hash of the content, so that browsers can cache them for ever; plain names in development.
-# % if cookiecutter.nginx
-STATIC_STORAGE = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
-# % else
-# https://whitenoise.readthedocs.io/en/stable/django.html
-STATIC_STORAGE = "whitenoise.storage.CompressedManifestStaticFilesStorage"
-# % endif
+# % include "settings/static_files_by_nginx.py" if cookiecutter.nginx else "settings/static_files_by_whitenoise.py"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -331,11 +268,4 @@ CLAUDE_DEADLINE = config("CLAUDE_DEADLINE", default=300.0, cast=float)
 CHAT_MAX_PROMPT_CHARS = config("CHAT_MAX_PROMPT_CHARS", default=20_000, cast=int)
 # How long an answer is kept for another request with its idempotency_key, in seconds.
 CHAT_REMEMBER = config("CHAT_REMEMBER", default=24 * 60 * 60, cast=int)
-# % if cookiecutter.view_style == "async"
-# The most questions in one fan-out.
-CHAT_MAX_PROMPTS = config("CHAT_MAX_PROMPTS", default=20, cast=int)
-# % endif
-# % if cookiecutter.view_style != "sync"
-# After this many seconds without an event the stream sends a comment, so that no proxy closes it.
-CHAT_KEEPALIVE = config("CHAT_KEEPALIVE", default=15.0, cast=float)
-# % endif
+# % include "settings/chat_" ~ cookiecutter.view_style ~ ".py" ignore missing

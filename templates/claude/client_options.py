@@ -22,3 +22,12 @@ def http_options() -> dict[str, Any]:
     return {"follow_redirects": False, "event_hooks": {"response": [calls.limit_response]}, **carrier}
 
 
+# Two processes that share a client's sockets would read each other's answers.
+os.register_at_fork(after_in_child={{ "clients.clear" if cookiecutter.view_style == "async" else "get_client.cache_clear" }})
+
+
+@receiver(setting_changed)
+def follow_settings(*, setting: str, **kwargs: Any) -> None:
+    """A test that overrides a setting gets a client that knows it."""
+    if setting.startswith(("ANTHROPIC_", "CLAUDE_")):
+        {{ "clients.clear" if cookiecutter.view_style == "async" else "get_client.cache_clear" }}()

@@ -1,0 +1,23 @@
+def require_post(request: HttpRequest) -> None:
+    if request.method != "POST":
+        raise Refused(405, "This address answers to POST only.")
+
+
+def require_sign_in(request: HttpRequest) -> None:
+    if not request.user.is_authenticated:
+        raise Refused(401, "Please sign in again, then ask once more.")
+
+
+def response_to(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The response in place of the one that an error prevented."""
+    if isinstance(error, BadRequest | MultiPartParserError | SuspiciousOperation):
+        raise error  # for Django, which calls config.error_views.bad_request
+    if not isinstance(error, Failure):
+        logger.error("%s failed", request.path, exc_info=error)
+        return error_response(Failure("unexpected"))
+    if error.kind == "refused":
+        logger.info("%s refused: %d %s", request.path, error.status, HTTPStatus(error.status).phrase)
+    response = error_response(error)
+    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response["Allow"] = "POST"
+    return response

@@ -1,0 +1,1 @@
+STATIC_STORAGE = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
