@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from chat.models import Question
+from tests.asking import Browser
 
 pytestmark = pytest.mark.django_db
 
@@ -78,8 +79,6 @@ def test_only_a_post_is_answered(user):
 
 
 def test_a_request_from_another_site_is_refused_as_json(django_user_model, wire):
-    from tests.conftest import Browser
-
     other_site = Browser(enforce_csrf_checks=True)
     other_site.sign_in(django_user_model.objects.create_user("other_site"))
     reply = other_site.post("/chat/ask/", {"prompt": "Hello"})
