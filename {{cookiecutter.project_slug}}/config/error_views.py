@@ -21,14 +21,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: for a body that is too large, or that no view could read."""
-    is_too_large = isinstance(exception, RequestDataTooBig)
-    if not wants_json(request):
-        response = defaults.bad_request(request, exception)
-        response.status_code = 413 if is_too_large else 400
-        return response
-    if is_too_large:
-        return response_to(request, Refused(413, "Your question is too long: please shorten it."))
-    return response_to(request, Refused(400, "Your question could not be read: please reload the page and ask again."))
+    status, sentence = 400, "Your question could not be read: please reload the page and ask again."
+    if isinstance(exception, RequestDataTooBig):
+        status, sentence = 413, "Your question is too long: please shorten it."
+    if wants_json(request):
+        return response_to(request, Refused(status, sentence))
+    response = defaults.bad_request(request, exception)
+    response.status_code = status
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -26,11 +26,4 @@ CLAUDE_FAN_OUT = 2
 SECURE_SSL_REDIRECT = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
-# % if cookiecutter.database == "postgresql"
-# On PostgreSQL where the process environment names one, as in continuous integration; otherwise in memory.
-if "DATABASE_URL" not in os.environ:
-    DATABASE_URL = "sqlite://:memory:"
-    DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-# % else
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-# % endif
+# % include "tests/database_" ~ cookiecutter.database ~ ".py"

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from chat.models import Question
-from tests.conftest import Browser
+from tests.asking import Browser
 
 pytestmark = pytest.mark.django_db
 

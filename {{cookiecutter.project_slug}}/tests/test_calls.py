@@ -9,33 +9,19 @@ from types import SimpleNamespace
 import anthropic
 import httpx2
 import pytest
-# % if cookiecutter.view_style == "async"
-from asgiref.sync import async_to_sync
-# % endif
 from django.contrib.auth import get_user_model
 from django.db import connection
 
 from claude import calls
-# % if cookiecutter.view_style == "async"
-from claude.client import aget_client
-# % else
-from claude.client import get_client
-# % endif
 from claude.deadline import Deadline
 from claude.failures import Failure, Refused
-from claude.messages import Usage, build_request
+from claude.messages import Usage
+from tests.asking import ask, read_response, within_a_call
+from tests.endpoints import PATHS
 
 pytestmark = pytest.mark.django_db
 
-# % if cookiecutter.view_style == "sync"
-PATHS = ["/chat/ask/"]
 
-
-# % else
-PATHS = ["/chat/ask/", "/chat/stream/"]
-
-
-# % endif
 def lines(caplog):
     return [record for record in caplog.records if record.name == "claude"]
 
@@ -59,41 +45,6 @@ def connect():
         signal.disconnect(receiver)
 
 
-# % if cookiecutter.view_style == "async"
-def ask(prompt="Hello", **details):
-    """A call by hand: its answer, and what is known of it."""
-
-    async def asking():
-        async with calls.open(build_request(prompt), **details) as call:
-            return call.read(await aget_client().messages.create(**call.request)), call
-
-    return async_to_sync(asking)()
-
-
-def within_a_call(action):
-    """Runs a function inside a call, which never gets to Claude."""
-
-    async def acting():
-        async with calls.open(build_request("Hello")) as call:
-            action(call)
-
-    async_to_sync(acting)()
-
-
-# % else
-def ask(prompt="Hello", **details):
-    """A call by hand: its answer, and what is known of it."""
-    with calls.open(build_request(prompt), **details) as call:
-        return call.read(get_client().messages.create(**call.request)), call
-
-
-def within_a_call(action):
-    """Runs a function inside a call, which never gets to Claude."""
-    with calls.open(build_request("Hello")) as call:
-        action(call)
-
-
-# % endif
 # --- The line -------------------------------------------------------------------------------------
 
 
@@ -122,16 +73,6 @@ def test_a_failure_says_what_it_took_in_the_line_that_finds_its_cause(user, capl
     assert line.output_tokens == 0
 
 
-# % if cookiecutter.view_style != "sync"
-def test_a_stream_that_fails_in_the_middle_keeps_what_was_counted(user, caplog):
-    user.post("/chat/stream/", {"prompt": "fail stream_cut"})
-    (line,) = lines(caplog)
-    assert line.outcome == "unavailable"
-    assert line.input_tokens > 0
-    assert line.seconds_to_first_token is not None
-
-
-# % endif
 def test_a_call_that_is_left_says_so(caplog):
     def leave(call):
         raise KeyboardInterrupt
@@ -334,18 +275,6 @@ def test_an_error_that_comes_after_the_sdk_s_own_shows_nothing_of_it():
     assert "a secret" not in shown
 
 
-# % if cookiecutter.view_style == "async"
-def test_an_error_of_the_sdk_in_a_task_group_is_a_failure_too():
-    async def asking():
-        async with calls.open(build_request("fail overloaded_error")) as call, asyncio.TaskGroup() as tasks:
-            tasks.create_task(aget_client().messages.create(**call.request))
-
-    with pytest.raises(Failure) as caught:
-        async_to_sync(asking)()
-    assert caught.value.kind == "unavailable"
-
-
-# % endif
 def raised(error):
     """An error with a traceback that leads through the SDK."""
     names = {"__name__": "anthropic._client", "error": error}
@@ -364,20 +293,10 @@ def test_what_came_before_an_error_goes_no_further():
 
 
 def test_a_second_stream_that_breaks_off_is_not_taken_for_the_first():
-# % if cookiecutter.view_style == "async"
-    @async_to_sync
-    async def read(call, response):
-        return [piece async for piece in calls.read_stream(call, response)]
-
-# % else
-    def read(call, response):
-        return list(calls.read_stream(call, response))
-
-# % endif
     call = calls.Call({})
     call.feed("message_stop", "{}")
     with pytest.raises(Failure, match="unavailable"):
-        read(call, SimpleNamespace(http_response=httpx2.Response(200, content=b"")))
+        read_response(call, SimpleNamespace(http_response=httpx2.Response(200, content=b"")))
 
 
 # --- Time -----------------------------------------------------------------------------------------

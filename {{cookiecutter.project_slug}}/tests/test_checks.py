@@ -9,15 +9,9 @@ from django.core.management.base import SystemCheckError
 
 from chat.checks import check_numbers
 from claude import checks
-# % if cookiecutter.view_style == "async"
-from config.checks import check_middleware, check_secret_key
-
-
-# % else
 from config.checks import check_secret_key
 
 
-# % endif
 def found(check) -> list[str]:
     return [message.id for message in check(None)]
 
@@ -93,17 +87,6 @@ def test_production_needs_a_secret_key_of_its_own(settings):
     assert found(check_secret_key) == []
 
 
-# % if cookiecutter.view_style == "async"
-def test_middleware_that_is_not_asynchronous_is_named(settings):
-    """A stream outlives its view, and under such middleware the thread that it uses the database in."""
-    assert found(check_middleware) == []
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.test_checks.found"]
-    (error,) = check_middleware(None)
-    assert error.id == "config.E003"
-    assert error.msg.startswith("tests.test_checks.found in MIDDLEWARE")
-
-
-# % endif
 def test_a_check_does_not_load_the_sdk():
     program = "import sys, django; django.setup(); from django.core.management import call_command as c; c('check')"
     program += "; sys.exit('anthropic' in sys.modules)"

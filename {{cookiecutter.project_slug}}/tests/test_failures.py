@@ -56,19 +56,6 @@ def test_a_failed_call_is_one_public_sentence_and_one_line_in_the_log(user, capl
     assert ("req_offline_" in caplog.text) == (name not in offline.BROKEN_BEFORE)
 
 
-# % if cookiecutter.view_style != "sync"
-@pytest.mark.parametrize("name", TABLE)
-def test_a_stream_that_fails_ends_in_one_error(user, caplog, name):
-    status, sentence, level = TABLE[name]
-    reply = user.post("/chat/stream/", {"prompt": f"fail {name}"})
-    ends = [event for event in reply.events if "delta" not in event] if reply.status == 200 else [reply.json]
-    assert ends == [{"error": sentence, "status": status}]
-    assert [record.levelno for record in caplog.records if record.name == "claude"] == [level]
-    assert f"fail {name}" not in caplog.text
-    assert ("req_offline_" in caplog.text) == (name not in offline.BROKEN_BEFORE)
-
-
-# % endif
 def test_no_other_line_of_the_log_calls_it_an_error(user, caplog):
     user.post("/chat/ask/", {"prompt": "fail overloaded_error"})
     assert [record.name for record in caplog.records] == ["claude"]
@@ -116,14 +103,6 @@ def test_an_answer_in_one_piece_that_takes_too_long_is_not_asked_for_again(user,
     assert len(wire) == 1
 
 
-# % if cookiecutter.view_style != "sync"
-def test_a_stream_that_does_not_begin_is_asked_for_again(user, settings, wire):
-    settings.CLAUDE_MAX_RETRIES = 1
-    assert user.post("/chat/stream/", {"prompt": "fail once timeout"}).status == 200
-    assert len(wire) == 2
-
-
-# % endif
 def test_a_longer_wait_than_the_cap_is_not_slept_through(user, settings, wire):
     settings.CLAUDE_MAX_RETRIES = 1
     settings.CLAUDE_RETRY_AFTER_CAP = offline.RETRY_AFTER - 1

@@ -10,12 +10,8 @@ from django.utils import timezone
 
 from chat import idempotency
 from chat.models import Question
+from tests.endpoints import PATHS
 
-# % if cookiecutter.view_style == "sync"
-PATHS = ["/chat/ask/"]
-# % else
-PATHS = ["/chat/ask/", "/chat/stream/"]
-# % endif
 State = Question.State
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("path", PATHS)]
