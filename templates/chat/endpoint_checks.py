@@ -16,8 +16,8 @@ def response_to(request: HttpRequest, error: Exception) -> HttpResponse:
         logger.error("%s failed", request.path, exc_info=error)
         return error_response(Failure("unexpected"))
     if error.kind == "refused":
-        logger.info("%s refused: %d %s", request.path, error.status, HTTPStatus(error.status).phrase)
+        logger.info("%s refused: %d %s", request.path, error.status, responses.get(error.status, ""))
     response = error_response(error)
-    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
+    if error.status == METHOD_NOT_ALLOWED:
         response["Allow"] = "POST"
     return response
