@@ -1,0 +1,10 @@
+$(READY): pyproject.toml $(wildcard uv.lock) | $(filter .uv/bin/uv,$(UV))
+	@echo "Installing into $(VENV)"
+	@"$(UV)" sync --quiet || { echo "$(NOT_INSTALLED)" >&2; exit 1; }
+	@touch $@
+
+.uv/bin/uv:
+	@echo "Installing uv into .uv"
+	@$(PYTHON) -m venv --clear .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv || { echo "$(NOT_INSTALLED)" >&2; exit 1; }
+

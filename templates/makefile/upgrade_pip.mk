@@ -1,0 +1,1 @@
+	$(BIN)/python -m pip install --upgrade --upgrade-strategy eager -r requirements-dev.txt

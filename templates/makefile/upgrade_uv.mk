@@ -1,0 +1,3 @@
+	"$(UV)" lock --upgrade
+	"$(UV)" sync
+	@touch $(READY)
