@@ -29,7 +29,7 @@ class Deadline:
         The clock would not tell which: a timer may ring a moment before it.
         """
         if drain_at < self._own_end:
-            return failures.Failure("restarting", "the server was told to stop")
+            return failures.Failure("restarting", "the server is stopping")
         return TimeoutError()
 
     def forbids_retry(self, attempt: Any, cause: BaseException) -> bool:

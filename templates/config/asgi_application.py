@@ -7,7 +7,7 @@ GRACE = int(os.environ.get("WEB_GRACE", "30")) * 5 / 6
 
 
 def stop_streams_on_sigterm() -> None:
-    """A server that is told to stop ends the streams that take too long with a sentence, before it drops them."""
+    """When the server gets SIGTERM, it ends the streams that take too long with a sentence before it drops them."""
     from claude import deadline
 
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Who may ask: the project's own user model, so that a field can be added on any later day.
+"""The project's own user model, so that you can add a field at any time.
 
 https://docs.djangoproject.com/en/stable/topics/auth/customizing/#using-a-custom-user-model-when-starting-a-project
 """

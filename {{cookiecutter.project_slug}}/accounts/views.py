@@ -1,4 +1,4 @@
-"""The sign-in page, and the way in for a developer who has no account yet."""
+"""The sign-in page, and a button in development that needs no account."""
 
 from typing import Any
 
@@ -21,9 +21,9 @@ class SignInView(LoginView):
 
 @require_POST
 def demo(request: HttpRequest) -> HttpResponse:
-    """Signs in as the user `demo`, whom it makes on the first call. In DEBUG only.
+    """Signs in as the user `demo`, and creates it on the first call. In DEBUG only.
 
-    The user has no password, so a database that moves from here to production carries no way in.
+    The user has no password, so nobody can sign in as it where a copy of this database runs in production.
     """
     if not settings.DEBUG:
         raise Http404
@@ -38,7 +38,7 @@ def demo(request: HttpRequest) -> HttpResponse:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Where a request comes from. The proxy says so, where there is one that can be believed."""
-    told = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TRUST_PROXY else ""
-    # The last one is what our own proxy saw; what stands before it, anybody could have written.
-    return told.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+    """The client's address: as a trusted proxy forwards it, or that of the connection."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TRUST_PROXY else ""
+    # Our own proxy adds the last one. Any client could have written those before it.
+    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")

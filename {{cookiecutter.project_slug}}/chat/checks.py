@@ -13,6 +13,7 @@ from claude.checks import errors_of_positive
 
 @register
 def check_numbers(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
-    """Every setting of the chat is a limit or a time, and must be more than 0."""
-    names = {name for name in dir(settings) if name.startswith("CHAT_")}
-    yield from errors_of_positive(sorted(names), "chat.E001")
+    """Every number among the settings of the chat is a limit or a time, and must be more than 0."""
+    names = sorted({name for name in dir(settings) if name.startswith("CHAT_")})
+    numbers = [name for name in names if type(getattr(settings, name)) in (int, float)]
+    yield from errors_of_positive(numbers, "chat.E001")

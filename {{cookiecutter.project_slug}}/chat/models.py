@@ -1,4 +1,4 @@
-"""What is kept of a question: enough that no click is answered, or paid for, twice."""
+"""Questions and their answers, kept so that no click is answered, or paid for, twice."""
 
 import uuid
 

@@ -1,8 +1,7 @@
-"""Stands in for the Messages API when there is no key: same SDK, same wire, no network.
+"""Plays the Messages API when there is no key: the same SDK and the same format, without a network.
 
-It answers with what it understood of the request, at a pace that looks like Claude's. A question that begins
-with `fail` makes it fail, as in `fail overloaded_error`; FAILURES lists the ways. `fail once …` fails the first
-attempt only, so that the SDK's retry can be watched.
+It answers word by word with what it understood of the request. A question that begins with `fail` makes it fail, as in
+`fail overloaded_error` (see FAILURES); `fail once …` fails only the first attempt, and shows the SDK's retry.
 
 https://platform.claude.com/docs/en/build-with-claude/streaming
 """
@@ -33,11 +32,11 @@ REPORTED = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-# What the network does before an answer begins.
+# Errors of the network before an answer begins.
 BROKEN_BEFORE = {"connect": httpx2.ConnectError, "reset": httpx2.ReadError, "timeout": httpx2.ReadTimeout}
-# What comes in place of an answer, with status 200.
+# What a proxy may send in place of an answer, with status 200.
 IN_PLACE = {"html": "<!doctype html><title>Sign in to the network</title>", "broken_json": '{"type": "mess'}
-# What happens to a stream after its first words.
+# What can end a stream after its first words.
 MID_STREAM = ("stream_error", "stream_cut", "stream_broken_event", "stream_reset", "stream_timeout")
 FAILURES = (*REPORTED, *BROKEN_BEFORE, *IN_PLACE, *MID_STREAM)
 
@@ -139,7 +138,7 @@ def usage(body: dict[str, Any], *, output_tokens: int) -> dict[str, int]:
 def error(error_type: str) -> dict[str, Any]:
     return {
         "type": "error",
-        "error": {"type": error_type, "message": f"The stand-in was told to fail: {error_type}"},
+        "error": {"type": error_type, "message": f"The stand-in fails as asked: {error_type}"},
     }
 
 
@@ -177,7 +176,7 @@ def event(name: str, **content: Any) -> str:
 
 
 class EventStream(httpx2.SyncByteStream, httpx2.AsyncByteStream):
-    """The body of a stream, with the pauses of somebody who thinks between words."""
+    """The body of a stream, with a pause between two pieces."""
 
     def __init__(self, parts: Iterator[str | type[httpx2.HTTPError]]) -> None:
         self._parts = parts

@@ -1,4 +1,4 @@
-"""What every page knows: the project's name, and whether the answers are real."""
+"""What every template can use: the project's name, and whether the stand-in answers."""
 
 from django.conf import settings
 from django.http import HttpRequest

@@ -40,7 +40,7 @@ def test_a_password_that_is_wrong_too_often_is_no_longer_tried(client, django_us
 
 
 @pytest.mark.parametrize(
-    ("trusted", "told", "address"),
+    ("trusted", "forwarded", "address"),
     [
         (True, "192.0.2.7", "192.0.2.7"),
         (True, "invented, 192.0.2.7", "192.0.2.7"),
@@ -48,9 +48,9 @@ def test_a_password_that_is_wrong_too_often_is_no_longer_tried(client, django_us
         (False, "192.0.2.7", "127.0.0.1"),
     ],
 )
-def test_where_a_request_comes_from_only_the_proxy_can_say(rf, settings, trusted, told, address):
+def test_where_a_request_comes_from_only_the_proxy_can_say(rf, settings, trusted, forwarded, address):
     settings.TRUST_PROXY = trusted
-    assert client_address(rf.get("/", headers={"X-Forwarded-For": told})) == address
+    assert client_address(rf.get("/", headers={"X-Forwarded-For": forwarded})) == address
 
 
 def test_signing_out_takes_a_post(client, django_user_model):

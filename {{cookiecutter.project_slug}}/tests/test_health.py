@@ -1,4 +1,4 @@
-"""What a load balancer and an orchestrator are told."""
+"""What /healthz and /readyz answer."""
 
 import pytest
 from django.db import Error, connections
