@@ -187,7 +187,7 @@ def test_a_dependency_that_is_declared_and_not_used_is_named(bake_copy, newest, 
 def test_a_type_that_does_not_fit_is_named(bake_copy, newest):
     project = bake_copy()
     wrong = {
-        "claude/client.py": ("def wrong() -> None:", 'forget_client("now")', "call-arg"),
+        "claude/client.py": ("def wrong() -> None:", 'options("now")', "call-arg"),
         "claude/messages.py": ("def wrong(text):", "return text", "no-untyped-def"),
         "chat/errors.py": ("def wrong() -> None:", "error_json(404)", "arg-type"),
         "chat/models.py": ("def wrong() -> None:", "Question.objects.filter(nobody_has_this=1)", "misc"),
