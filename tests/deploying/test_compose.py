@@ -183,9 +183,11 @@ def test_make_image_builds_the_image_that_it_runs(bake, package_manager):
 
 def test_without_docker_no_document_speaks_of_it(bake):
     project = bake(docker=False)
+    of_import_linter = 'containers = ["claude"]'
     for path in project.rglob("*"):
         if path.is_file():
-            assert not re.search("docker|container", path.read_text(encoding="utf-8"), re.IGNORECASE), path
+            text = path.read_text(encoding="utf-8").replace(of_import_linter, "")
+            assert not re.search("docker|container", text, re.IGNORECASE), path
 
 
 @pytest.mark.parametrize("database", DATABASES)

@@ -139,9 +139,11 @@ def test_a_handshake_for_a_websocket_is_a_request_like_any_other(served, log, pa
 
 
 @served_with(*STYLES)
-def test_an_address_that_is_none_is_refused_in_json(served, log):
+def test_an_address_that_is_none_is_refused_as_the_client_prefers(served, log):
     for path in ["/chat/", "/chat/none/", "/chat/ask/more/", "/chat/%FF%00/", "/chat/%2e%2e/admin/"]:
-        assert status_of(send(served, "POST", path)) == 404
+        assert status_of(send(served, "POST", path, Accept="application/json")) == 404
+        page = send(served, "POST", path, Accept="text/html,*/*;q=0.8")
+        assert (page.status, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
     assert nothing_unexpected(log)
 
 

@@ -85,13 +85,13 @@ def test_a_stream_tells_every_proxy_to_pass_it_on(user, lane):
 
 
 @served_with("async", nginx=False)
-def test_a_stream_ends_where_the_project_serves_its_own_static_files(reader, lane):
+def test_a_stream_ends_where_the_project_serves_its_own_static_files(user, lane):
     """They are served by middleware: if that were not asynchronous, the stream's use of the database would fail."""
     question = {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
     lane.script(Answer(deltas=WORDS))
     for _ in range(2):
-        assert list(reader.post("/chat/stream/", question).events())[-1]["done"]
-    assert reader.get("/static/icon.svg").status == 200
+        assert list(user.post("/chat/stream/", question).events())[-1]["done"]
+    assert user.get("/static/icon.svg").status == 200
 
 
 @served_with("async")

@@ -126,7 +126,7 @@ def in_shell(production, lane, answers, script):
     return run(["python", "manage.py", "shell", "-c", script], project, environment, **variables)
 
 
-@pytest.mark.parametrize("answers", variants("async"), ids=name_of)
+@pytest.mark.parametrize("answers", variants("streaming"), ids=name_of)
 def test_a_forked_process_makes_a_client_of_its_own(production, lane, answers):
     in_shell(production, lane, answers, FORK)
     calls = lane.requests()
