@@ -73,8 +73,8 @@ def test_its_own_tests_pass_on_postgresql(bake_copy, environment, server, answer
 
 
 @pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)
-def test_django_finds_nothing_to_say_in_production(bake, environment, server, answers):
-    project = bake(**answers)
+def test_django_finds_nothing_to_say_in_production(bake_copy, environment, server, answers):
+    project = bake_copy(**answers)
     clean = environment(project, find_python("oldest"))
     settings = SETTINGS | {"DATABASE_URL": server.create(f"check_{answers['view_style']}")}
     command = ["python", "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
@@ -83,8 +83,8 @@ def test_django_finds_nothing_to_say_in_production(bake, environment, server, an
     assert said == "No changes detected\n"
 
 
-def test_production_does_not_start_on_the_database_of_development(bake, environment):
-    project = bake(**on_postgresql)
+def test_production_does_not_start_on_the_database_of_development(bake_copy, environment):
+    project = bake_copy(**on_postgresql)
     with pytest.raises(AssertionError, match="DATABASE_URL is not set: SQLite is there for development"):
         run(["python", "manage.py", "check"], project, environment(project, find_python("oldest")), **SETTINGS)
 
