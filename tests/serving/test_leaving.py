@@ -100,6 +100,13 @@ def has_left(reply, way, nginx):
     return now
 
 
+def assert_leaving_is_one_quiet_line(log):
+    until(lambda: log.records(message=LEFT))
+    (line,) = log.records(message=LEFT)
+    assert (line["level"], line["logger"]) == ("INFO", "chat")
+    assert nothing_went_wrong(log)
+
+
 @served_with("streaming", "async")
 @pytest.mark.parametrize("heard", [0, 2], ids=["before the first word", "in the middle"])
 @leaving
@@ -123,10 +130,7 @@ def test_the_call_to_claude_is_closed(served, lane, log, ask, way, nginx, heard)
         assert call.deltas == heard
         assert call.socket.closed_at - left_at < 1
     assert next_question_is_answered(served)
-    until(lambda: log.records(message=LEFT))
-    (line,) = log.records(message=LEFT)
-    assert (line["level"], line["logger"]) == ("INFO", "chat")
-    assert nothing_went_wrong(log)
+    assert_leaving_is_one_quiet_line(log)
 
 
 @served_with("streaming")
@@ -152,10 +156,7 @@ def test_so_is_one_whose_answer_comes_in_one_piece(served, lane, log, ask, way, 
     (call,) = lane.wait(left=1)
     assert call.socket.closed_at - left_at < 1
     assert next_question_is_answered(served)
-    until(lambda: log.records(message=LEFT))
-    (line,) = log.records(message=LEFT)
-    assert (line["level"], line["logger"]) == ("INFO", "chat")
-    assert nothing_went_wrong(log)
+    assert_leaving_is_one_quiet_line(log)
 
 
 @served_with("streaming", "async")
