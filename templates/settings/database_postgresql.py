@@ -4,8 +4,16 @@
 # postgres://user:password@host:5432/name: https://github.com/jazzband/dj-database-url#url-schema
 DATABASE_URL = config("DATABASE_URL", default="")
 if DATABASE_URL:
-    # Test a connection before a request uses it: the server may have restarted.
-    DATABASES["default"] = dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
+    try:
+        # Test a connection before a request uses it: the server may have restarted.
+        DATABASES["default"] = dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
+    except ValueError:
+        DATABASES["default"] = {}
+    if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
+        # Without its value, which may hold a password.
+        raise ValueError(
+            "DATABASE_URL must look like postgres://user:password@host:5432/name, with %23 for # and so on."
+        )
     # Per process. A request holds a connection for some milliseconds, and a stream holds none: a few serve many.
     # https://docs.djangoproject.com/en/stable/ref/databases/#connection-pool
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {

@@ -164,7 +164,10 @@ def test_a_dead_project_is_told_in_json(bake, tmp_path, nginx):
     with site.start(nginx):
         for path in ("/chat/ask/", "/chat/stream/"):
             refused = site.request("POST", path, QUESTION).whole()
-            assert refused.json == {"error": "AI service unavailable", "status": 502}
+            assert refused.json == {
+                "error": "This site does not answer right now, please try again in a moment",
+                "status": 502,
+            }
             assert refused.status == 502
 
 

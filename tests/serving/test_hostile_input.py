@@ -24,7 +24,7 @@ ADDRESSES = {
 LIMIT = 20_000
 """The default of CHAT_MAX_PROMPT_CHARS."""
 CONTROLS = "".join(chr(code) for code in [*range(1, 32), *range(127, 160), 0x2028, 0x2029, 0xFEFF, 0x202E])
-SIGNED_OUT = {"csrftoken": "a" * 32}
+SIGNED_OUT = {"my_claude_app_csrftoken": "a" * 32}
 
 
 class Request(NamedTuple):
@@ -73,10 +73,10 @@ REQUESTS = {
     "another token": Request(403, headers={"X-CSRFToken": "b" * 32}),
     "another site": Request(403, headers={"Origin": "https://elsewhere.example"}),
     "nobody who signed in": Request(401, cookies=SIGNED_OUT),
-    "a session that is none": Request(401, cookies=SIGNED_OUT | {"sessionid": "0" * 32}),
-    "a session that is a path": Request(401, cookies=SIGNED_OUT | {"sessionid": "../../etc/passwd"}),
-    "a session of quotes": Request(401, cookies=SIGNED_OUT | {"sessionid": "\"';--\\"}),
-    "cookies that are none": Request(403, headers={"Cookie": "=;;; a b; sessionid; csrftoken="}),
+    "a session that is none": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "0" * 32}),
+    "a session that is a path": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "../../etc/passwd"}),
+    "a session of quotes": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "\"';--\\"}),
+    "cookies that are none": Request(403, headers={"Cookie": "=;;; a b; my_claude_app_sessionid; my_claude_app_csrftoken="}),
     "another host": Request(400, headers={"Host": "elsewhere.example"}),
     "a long header": Request(200, headers={"X-Long": "x" * 8000}),
 }

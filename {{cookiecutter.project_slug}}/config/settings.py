@@ -36,10 +36,19 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY els
 SECURE_SSL_REDIRECT = not DEBUG
 SESSION_COOKIE_SECURE = not DEBUG
 CSRF_COOKIE_SECURE = not DEBUG
-# A browser that has seen this header uses HTTPS only, for a year.
-SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
+# Browsers ignore the port of a cookie's site: projects on one machine need names of their own.
+SESSION_COOKIE_NAME = "{{ cookiecutter.project_slug }}_sessionid"
+CSRF_COOKIE_NAME = "{{ cookiecutter.project_slug }}_csrftoken"
+
+# A browser that has seen this header uses HTTPS only, for so many seconds; nobody can take that back. docs/deploy.md
+# says how to raise it. The domain's other sites are not this project's to decide, so two checks are silent.
+SECURE_HSTS_SECONDS = 0 if DEBUG else config("HSTS_SECONDS", default=3600, cast=int)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = config("HSTS_SUBDOMAINS", default=False, cast=bool)
+SECURE_HSTS_PRELOAD = config("HSTS_PRELOAD", default=False, cast=bool)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# The path below which the proxy serves the project, such as /app; it passes whole paths on. gunicorn reads it, too.
+FORCE_SCRIPT_NAME = config("SCRIPT_NAME", default="") or None
 
 # No inline code and no other origin: if a model's output ever reached a page as HTML, it could run nothing.
 # https://django-csp.readthedocs.io/en/latest/configuration.html

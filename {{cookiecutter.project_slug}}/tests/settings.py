@@ -24,6 +24,7 @@ CLAUDE_FAN_OUT = 2
 # % endif
 
 SECURE_SSL_REDIRECT = False
+FORCE_SCRIPT_NAME = None
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 # % include "tests/database_" ~ cookiecutter.database ~ ".py"
