@@ -31,7 +31,7 @@ class Request(NamedTuple):
     """A request, and the status that it gets."""
 
     status: int
-    body: bytes = form(prompt="Why?")
+    body: bytes | list = form(prompt="Why?")  # a list goes out in chunks
     content_type: str | None = FORM
     cookies: dict | None = None
     headers: dict = {}  # noqa: RUF012, it is never changed
@@ -59,6 +59,9 @@ REQUESTS = {
     "another boundary than announced": Request(200, part(b"Why?"), "multipart/form-data; boundary=c"),
     "no boundary": Request(400, part(b"Why?"), "multipart/form-data"),
     "a boundary of nothing": Request(400, part(b"Why?"), "multipart/form-data; boundary="),
+    "a form without a length": Request(200, [form(prompt="Why?")]),
+    "parts without a length": Request(200, [part(b"Why?")], MULTIPART),
+    "too much without a length": Request(413, [b"prompt=", b"x" * 1024 * 1024]),
     "parts without an end": Request(200, part(b"Why?")[:-10], MULTIPART),
     "a file in place of a question": Request(400, part(b"Why?", more='; filename="a"'), MULTIPART),
     "thousands of fields": Request(400, form(prompt="Why?", **{f"f{number}": 1 for number in range(3000)})),

@@ -21,16 +21,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: for a body that is too large, or that no view could read."""
-    status = 413 if isinstance(exception, RequestDataTooBig) else getattr(exception, "status_code", 400)
-    sentences = {
-        400: "Your question could not be read: please reload the page and ask again.",
-# % if cookiecutter.view_style != "async"
-        411: "Your question came without its length: please send it with Content-Length.",
-# % endif
-        413: "Your question is too long: please shorten it.",
-    }
+    status, sentence = 400, "Your question could not be read: please reload the page and ask again."
+    if isinstance(exception, RequestDataTooBig):
+        status, sentence = 413, "Your question is too long: please shorten it."
     if wants_json(request):
-        return response_to(request, Refused(status, sentences[status]))
+        return response_to(request, Refused(status, sentence))
     response = defaults.bad_request(request, exception)
     response.status_code = status
     return response
