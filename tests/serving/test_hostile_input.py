@@ -79,7 +79,9 @@ REQUESTS = {
     "a session that is none": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "0" * 32}),
     "a session that is a path": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "../../etc/passwd"}),
     "a session of quotes": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "\"';--\\"}),
-    "cookies that are none": Request(403, headers={"Cookie": "=;;; a b; my_claude_app_sessionid; my_claude_app_csrftoken="}),
+    "cookies that are none": Request(
+        403, headers={"Cookie": "=;;; a b; my_claude_app_sessionid; my_claude_app_csrftoken="}
+    ),
     "another host": Request(400, headers={"Host": "elsewhere.example"}),
     "a long header": Request(200, headers={"X-Long": "x" * 8000}),
 }
