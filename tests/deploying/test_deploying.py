@@ -103,7 +103,7 @@ def test_a_bare_host_serves_the_project_after_the_commands_of_the_document(bake_
     project = bake_copy(nginx=True, **answers)
     host = Host(tmp_path / "host", project)
     commands = commands_of(text_of("docs/deploy.md", project))
-    later = commands.index(f"cd /srv/{host.slug} && git pull")
+    later = commands.index(f"cd /srv/{host.slug} && git pull") - 1  # the umask before it
     first, again = commands[:later], commands[later:]
     publish(project, host.repository, answers)
     on_database = [command for command in first if command.startswith("runuser")]
@@ -114,8 +114,6 @@ def test_a_bare_host_serves_the_project_after_the_commands_of_the_document(bake_
             run(shlex.split(command.partition(" -- ")[2]), host.folder, **reach)
         host.run(to_run[:serve])
         expect_readable(host.folder / "srv")
-        listening = (host.folder / "etc/nginx/nginx.conf").read_text(encoding="utf-8").count("listen [::]")
-        assert listening == (4 if Path("/proc/net/if_inet6").exists() else 0)
         assert stat.S_IMODE(host.environment_file.stat().st_mode) == 0o600
         settings = host.environment_file.read_text(encoding="utf-8")
         assert len(re.search(r"^SECRET_KEY=(.*)$", settings, re.MULTILINE)[1]) > 50
@@ -126,6 +124,8 @@ def test_a_bare_host_serves_the_project_after_the_commands_of_the_document(bake_
         manage, *checking = to_run[serve:]
         there = f"cd /srv/{host.slug}"
         host.run([there, manage, *starting(host), *checking, "manage createsuperuser --no-input"], **ADMINISTRATOR)
+        listening = (host.folder / "etc/nginx/nginx.conf").read_text(encoding="utf-8").count("listen [::]")
+        assert listening == (4 if Path("/proc/net/if_inet6").exists() else 0)
         host.run([command for command in again if not left_out(command)])
         expect_readable(host.folder / "srv")
 

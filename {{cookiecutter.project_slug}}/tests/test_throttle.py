@@ -86,6 +86,7 @@ NAMES = {
 @pytest.fixture(autouse=True)
 def behind_a_proxy(settings):
     settings.TRUST_PROXY = True
+    settings.AXES_FAILURE_LIMIT = 3
 
 
 @pytest.mark.parametrize(("forwarded", "address"), FORWARDED.items(), ids=lambda text: repr(text[:40]))
