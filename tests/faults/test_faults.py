@@ -23,7 +23,7 @@ def test_every_failure_reads_as_the_table_says_and_nothing_leaks(answers, produc
 
 def test_a_broken_line_is_named_by_its_cell(production, bake, tmp_path):
     source = (bake(**ANSWERS) / MODULE).read_text(encoding="utf-8")
-    broken = source.replace('402: "billing_error"', '402: "api_error"')
+    broken = source.replace('"402": "credit"', '"402": "busy"')
     assert broken != source
     cell = wrong_cell(production, Mutant("a proxy's 402 is taken for another error", broken), tmp_path)
     assert cell == "402 of a proxy [streaming+wrapper, json]"
