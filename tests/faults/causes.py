@@ -1,5 +1,6 @@
 """What can go wrong, and what the user and the log then get. Data only, in the words of the design."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -85,6 +86,7 @@ ODD_ERRORS = [
 """What an error's body may hold where a proxy made it."""
 EVENTS = "text/event-stream"
 JSON = "application/json"
+INVALID = "invalid_request_error"
 
 
 def exactly(seconds: int) -> range:
@@ -127,11 +129,7 @@ def misconfigured() -> list[Cause]:
             Cause(f"429 {code}", "misconfigured", Status(429, error_code=code), log=f"429 {code}: {spending}")
             for code in ("enforced_spend_limit_reached", "contract_spend_limit_reached")
         ),
-        *(Cause(f"{code}, {name}", "misconfigured", step, log=words) for name, code, step, words in by_message()),
-        *(
-            Cause(f"{said} in the middle", "misconfigured", step, "events", "The sky ", log=words)
-            for said, step, words in said_in_the_middle()
-        ),
+        *said(),
         Cause(
             "403 forbidden", "misconfigured", Status(403, "forbidden"), log="403 forbidden: check what the workspace"
         ),
@@ -148,22 +146,13 @@ def misconfigured() -> list[Cause]:
     ]
 
 
-def by_message() -> list[tuple[str, int, Status, str]]:
-    """What the API, or a gateway with a type of its own, tells apart by nothing but its words."""
-    return [
-        (name, 400, Status(400, kind, message), words)
-        for name, (message, words) in SAID.items()
-        for kind in (["", "None"] if name == "no credit" else [""])
-        for name in [f"{name}, type {kind}" if kind else name]
-    ]
-
-
-def said_in_the_middle() -> list[tuple[str, ErrorEvent, str]]:
-    return [
-        (name, ErrorEvent("invalid_request_error", 2, message, answer=WORDS), words)
-        for name, (message, words) in SAID.items()
-        if words != "check CLAUDE_MAX_TOKENS"
-    ]
+def said() -> Iterator[Cause]:
+    """What only words tell apart, as a status and inside a stream. LiteLLM gives the type "None"."""
+    for name, (message, words) in SAID.items():
+        yield Cause(f"400, {name}", "misconfigured", Status(400, message=message), log=f"400 {INVALID}: {words}")
+        yield Cause(f"400, {name}, type None", "misconfigured", Status(400, "None", message), log=f"400: {words}")
+        step = ErrorEvent(INVALID, 2, message, answer=WORDS)
+        yield Cause(f"{name} in the middle", "misconfigured", step, "events", "The sky ", log=f"200 {INVALID}: {words}")
 
 
 def limited() -> list[Cause]:
@@ -203,13 +192,13 @@ def refused_by_the_api() -> list[Cause]:
             "not_found",
             Status(400, message="model: String should have at least 1 character"),
             log="check ANTHROPIC_MODEL",
-        ),  # fmt: skip
+        ),
         Cause(
             "400, model of a gateway",
             "not_found",
             Status(400, "None", "/v1/messages: Invalid model name passed in"),
             log="check ANTHROPIC_MODEL",
-        ),  # fmt: skip
+        ),
         Cause("400, too long", "unavailable", Status(400, message="prompt is too long: 2 > 1"), log="is too long"),
         Cause(
             "400, filter",

@@ -36,7 +36,10 @@ def test_the_matrix_has_every_row_of_the_projects_table(bake):
         for node in tree.body
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["TABLE"]
     )
-    assert {key.value for key in table.keys} == set(ROWS) == {cause.row for cause in [*CAUSES, RESTART]}
+    rows = {cause.row for cause in [*CAUSES, RESTART]}
+    assert (
+        {key.value for key in table.keys} == set(ROWS) == rows | {"unexpected"}
+    )  # nothing that the API sends is our bug
 
 
 def test_the_matrix_has_every_fault_that_the_stand_in_can_make():
