@@ -13,10 +13,20 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 from django.conf import settings
+
+
+class Report(NamedTuple):
+    """An error as the API, or a gateway, reports it."""
+
+    status: int
+    type: str
+    message: str
+    code: str | None = None
+
 
 # Errors that the API reports by names of their own: the status they come with.
 # https://platform.claude.com/docs/en/api/errors
@@ -32,30 +42,30 @@ TYPES = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
-# Errors that the API tells apart by a code or by its words, and errors of gateways: status, type, message and code.
+# Errors that the API tells apart by a code or by its words, and errors of gateways.
 SAID = {
-    "no_credit": (
+    "no_credit": Report(
         400,
         "invalid_request_error",
         "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or "
         "purchase credits.",
     ),
-    "usage_limit": (
+    "usage_limit": Report(
         400,
         "invalid_request_error",
         "You have reached your specified API usage limits. You will regain access on 2030-01-01 at 00:00 UTC.",
     ),
-    "spend_limit": (429, "rate_limit_error", "Monthly limit reached", "enforced_spend_limit_reached"),
-    "disabled": (400, "invalid_request_error", "This organization has been disabled."),
-    "on_hold": (400, "invalid_request_error", "This organization is on hold.", "organization_on_hold"),
-    "forbidden": (403, "forbidden", "Request not allowed"),
-    "prompt_too_long": (400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
-    "content_filter": (400, "invalid_request_error", "Output blocked by content filtering policy"),
-    "gateway_key": (401, "auth_error", "Authentication Error, Invalid proxy server token passed"),
-    "gateway_budget": (429, "budget_exceeded", "Budget has been exceeded! Current cost: 10, Max budget: 10"),
-    "redirect": (308, "None", "Permanent Redirect"),
+    "spend_limit": Report(429, "rate_limit_error", "Monthly limit reached", "enforced_spend_limit_reached"),
+    "disabled": Report(400, "invalid_request_error", "This organization has been disabled."),
+    "on_hold": Report(400, "invalid_request_error", "This organization is on hold.", "organization_on_hold"),
+    "forbidden": Report(403, "forbidden", "Request not allowed"),
+    "prompt_too_long": Report(400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
+    "content_filter": Report(400, "invalid_request_error", "Output blocked by content filtering policy"),
+    "gateway_key": Report(401, "auth_error", "Authentication Error, Invalid proxy server token passed"),
+    "gateway_budget": Report(429, "budget_exceeded", "Budget has been exceeded! Current cost: 10, Max budget: 10"),
+    "redirect": Report(308, "None", "Permanent Redirect"),
 }
-REPORTED = {**{name: (status, name, f"The stand-in fails as asked: {name}") for name, status in TYPES.items()}, **SAID}
+REPORTED = {name: Report(status, name, f"The stand-in fails as asked: {name}") for name, status in TYPES.items()} | SAID
 # Errors of the network before an answer begins.
 BROKEN_BEFORE = {"connect": httpx2.ConnectError, "reset": httpx2.ReadError, "timeout": httpx2.ReadTimeout}
 # What a proxy may send in place of an answer, with status 200.
@@ -99,7 +109,7 @@ def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
     if reported:
         if failure in ("rate_limit_error", "gateway_budget"):
             headers["retry-after"] = str(RETRY_AFTER)
-        return httpx2.Response(reported[0], headers=headers, json=error(*reported[1:]))
+        return httpx2.Response(reported.status, headers=headers, json=error(reported))
     message = answer(body)
     if not body.get("stream"):
         return httpx2.Response(200, headers=headers, json=message)
@@ -118,7 +128,7 @@ def wanted_failure(body: dict[str, Any], *, first_attempt: bool) -> str | None:
     return None
 
 
-def refusal(body: dict[str, Any]) -> tuple[int, str, str] | None:
+def refusal(body: dict[str, Any]) -> Report | None:
     """The API's answer to a request that it does not take, or None. It checks more than this."""
     model, most, turns = body.get("model"), body.get("max_tokens"), body.get("messages")
     roles = [turn.get("role") for turn in turns or []]
@@ -136,7 +146,7 @@ def refusal(body: dict[str, Any]) -> tuple[int, str, str] | None:
         ),
     }
     message = next((message for message, is_at_fault in faults.items() if is_at_fault), None)
-    return message and (400, "invalid_request_error", message)
+    return None if message is None else Report(400, "invalid_request_error", message)
 
 
 def is_blank(content: Any) -> bool:
@@ -196,9 +206,9 @@ def usage(body: dict[str, Any], *, output_tokens: int) -> dict[str, int]:
     }
 
 
-def error(error_type: str, message: str, code: str | None = None) -> dict[str, Any]:
-    details = {"details": {"error_code": code}} if code else {}
-    return {"type": "error", "error": {"type": error_type, "message": message, **details}}
+def error(report: Report) -> dict[str, Any]:
+    details = {"details": {"error_code": report.code}} if report.code else {}
+    return {"type": "error", "error": {"type": report.type, "message": report.message, **details}}
 
 
 def events(message: dict[str, Any], failure: str | None) -> Iterator[str | type[httpx2.HTTPError]]:
@@ -222,7 +232,7 @@ def broken(failure: str) -> Iterator[str | type[httpx2.HTTPError]]:
     """What ends a stream too early. `stream_cut` is none of these: the stream just ends."""
     reported = {"stream_error": "overloaded_error", "stream_no_credit": "no_credit"}.get(failure)
     if reported:
-        yield f"event: error\ndata: {json.dumps(error(*REPORTED[reported][1:]))}\n\n"
+        yield f"event: error\ndata: {json.dumps(error(REPORTED[reported]))}\n\n"
     elif failure == "stream_broken_event":
         yield 'event: content_block_delta\ndata: {"type": "content_bl\n\n'
     elif failure == "stream_reset":
