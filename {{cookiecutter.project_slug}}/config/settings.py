@@ -24,6 +24,8 @@ DEBUG = config("DEBUG", default=False, cast=bool)
 # `manage.py check` refuses this key, and an empty one, outside DEBUG.
 INSECURE_SECRET_KEY = "insecure-key-for-development-only"  # noqa: S105
 SECRET_KEY = config("SECRET_KEY", default="") or INSECURE_SECRET_KEY
+# Keys of before: what they signed stays valid. docs/operations.md says how to change the key.
+SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default="", cast=Csv())
 
 DOMAIN = "{{ cookiecutter.domain_name }}"
 ALLOWED_HOSTS = config("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]" if DEBUG else DOMAIN, cast=Csv())
