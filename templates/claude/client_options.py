@@ -19,7 +19,8 @@ def options() -> dict[str, Any]:
 def http_options() -> dict[str, Any]:
     """What the SDK's HTTP client is built with. No redirect takes a prompt elsewhere."""
     carrier = {"transport": StandIn()} if settings.CLAUDE_OFFLINE else {}
-    return {"follow_redirects": False, "event_hooks": {"response": [calls.limit_response]}, **carrier}
+    hooks = {"request": [calls.limit_request], "response": [calls.note_request_id]}
+    return {"follow_redirects": False, "event_hooks": hooks, **carrier}
 
 
 # Two processes that share a client's sockets would read each other's answers.
