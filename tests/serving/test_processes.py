@@ -2,10 +2,12 @@
 
 import itertools
 import signal
+import socket
 import sqlite3
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -262,3 +264,44 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
         "in time": "answered",
         "too long": "failed",
     }
+
+
+# --- Slow clients -------------------------------------------------------------------------------------
+
+SLOW = {"streaming": "gunicorn", "async": "uvicorn"}
+HEAD = b"POST /chat/ask/ HTTP/1.1\r\nHost: localhost\r\n"
+UNFINISHED = {"nothing": b"", "half a head": HEAD, "half a body": HEAD + b"Content-Length: 9\r\n\r\nprom"}
+
+
+@pytest.mark.parametrize("view_style", SLOW)
+def test_a_client_who_is_too_slow_holds_nobody_up(serve, lane, view_style):
+    """One who does not send a request, or sends it byte by byte, and one who does not read the answer."""
+
+    def hurry(project):
+        file = project / "config" / f"{SLOW[view_style]}.py"
+        values = file.read_text(encoding="utf-8").replace("REQUEST_SECONDS = 30", "REQUEST_SECONDS = 1")
+        file.write_text(values.replace("SEND_SECONDS = 60", "SEND_SECONDS = 1"), encoding="utf-8")
+
+    served = serve({"view_style": view_style}, change=hurry, WEB_WORKERS="1", WEB_THREADS="1")
+    log = Log(served.server)
+    user = served.user()
+    for begun in UNFINISHED.values():
+        for more in (b"", b"x"):
+            with socket.create_connection(("127.0.0.1", served.server.port)) as client:
+                client.sendall(begun)
+                client.settimeout(0.2)
+                ends_at = time.monotonic() + 15
+                with suppress(ConnectionError):
+                    while time.monotonic() < ends_at:
+                        with suppress(TimeoutError):
+                            if not client.recv(9999):
+                                break
+                        client.sendall(more if begun else b"")
+                assert time.monotonic() < ends_at
+    lane.script(Answer(deltas=["x" * 100_000] * 300))
+    reply = user.start_post("/chat/stream/", {"prompt": "Who reads this?"})
+    (call,) = lane.wait(left=1, timeout=30)
+    assert call.outcome == "client left"
+    assert user.post("/chat/ask/", {"prompt": "Who is next?"}).json["answer"] == "You asked: Who is next?"
+    reply.close()
+    assert not log.lines("Traceback")
