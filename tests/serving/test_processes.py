@@ -229,15 +229,16 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     lane.rule("too long", Answer(deltas=WORDS, gated=True))
     lane.rule("pings", Pings(0.1, after=1, answer=Answer(deltas=WORDS)))
     lane.rule("no word", Answer(deltas=WORDS, gated=True))
-    keys = {name: str(uuid.uuid4()) for name in ("in time", "too long")}
+    lane.rule("no byte", Answer(held=True))
+    keys = {name: str(uuid.uuid4()) for name in ("in time", "too long", "no byte")}
 
     def ask(prompt, path="/chat/stream/"):
         fields = {"prompt": prompt} | ({"idempotency_key": keys[prompt]} if prompt in keys else {})
         return served.user().start_post(path, fields)
 
     in_time, too_long, pings = ask("in time"), ask("too long"), ask("pings")
-    whole, no_word = ask("whole", "/chat/ask/"), ask("no word")
-    calls = {call.prompt: call.index for call in lane.wait(arrived=5, timeout=60)}
+    whole, no_word, no_byte = ask("whole", "/chat/ask/"), ask("no word"), ask("no byte", "/chat/ask/")
+    calls = {call.prompt: call.index for call in lane.wait(arrived=6, timeout=60)}
     for name in ("in time", "too long"):
         lane.release(1, request=calls[name])
     assert [next(reply.events()) for reply in (in_time, too_long, pings)] == [{"delta": "The "}] * 3
@@ -251,11 +252,11 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     assert whole.json["answer"] == "You asked: whole"
     assert list(iter(too_long.read_event, None)) == [RESTARTING]
     assert [event for event in iter(pings.read_event, None) if event != ": keepalive"] == [RESTARTING]
-    assert (no_word.status, no_word.json) == (503, RESTARTING)
+    assert (no_word.status, no_word.json) == (no_byte.status, no_byte.json) == (503, RESTARTING)
 
     # uvicorn ends by the signal itself, once all is done.
     assert served.server.process.wait(10) in (0, -signal.SIGTERM)
-    assert len(log.lines("Claude call failed: restarting")) == 3
+    assert len(log.lines("Claude call failed: restarting")) == 4
     assert not log.lines("Traceback")
     with sqlite3.connect(served.project / "db.sqlite3") as database:
         kept = dict(database.execute("SELECT idempotency_key, state FROM chat_question"))
@@ -263,13 +264,14 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     assert {name: kept[key.replace("-", "")] for name, key in keys.items()} == {
         "in time": "answered",
         "too long": "failed",
+        "no byte": "failed",
     }
 
 
 # --- Slow clients -------------------------------------------------------------------------------------
 
 SLOW = {"streaming": "gunicorn", "async": "uvicorn"}
-HEAD = b"POST /chat/ask/ HTTP/1.1\r\nHost: localhost\r\n"
+HEAD = b"POST /sign-in/ HTTP/1.1\r\nHost: example.com\r\nX-Forwarded-Proto: https\r\n"
 UNFINISHED = {"nothing": b"", "half a head": HEAD, "half a body": HEAD + b"Content-Length: 9\r\n\r\nprom"}
 
 
