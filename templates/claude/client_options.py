@@ -19,10 +19,11 @@ def options() -> dict[str, Any]:
 def http_options() -> dict[str, Any]:
     """What the SDK's HTTP client is built with. No redirect takes a prompt elsewhere, and `claude.body` says why no gzip."""
     carrier = {"transport": StandIn()} if settings.CLAUDE_OFFLINE else {}
+    hooks = {"request": [calls.limit_request], "response": [calls.limit_response]}
     return {
         "follow_redirects": False,
         "headers": {"accept-encoding": "identity"},
-        "event_hooks": {"response": [calls.limit_response]},
+        "event_hooks": hooks,
         **carrier,
     }
 
