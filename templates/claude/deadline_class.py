@@ -54,9 +54,8 @@ class Deadline:
         if isinstance(cause, httpx2.TimeoutException) and self.left() < 0.1:
             return self.error()
         at_work = isinstance(cause, httpx2.ReadTimeout) and not attempt.stream
-        if isinstance(cause, failures.Failure):
-            return cause
-        return cause if at_work or pause_after(attempt) >= self.left() else None
+        in_vain = at_work or isinstance(cause, failures.Failure) or pause_after(attempt) >= self.left()
+        return cause if in_vain else None
 
     def limit_retry(self, attempt: Any, response: httpx2.Response) -> None:
         """Forbids a retry that would wait for longer than CLAUDE_RETRY_AFTER_CAP, or past the end."""
