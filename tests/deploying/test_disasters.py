@@ -66,18 +66,24 @@ def test_a_killed_worker_cuts_its_streams_and_loses_no_answer(production, lane, 
         # Of those who had their answer, nobody loses it, whichever worker they come to.
         for _ in range(10):
             assert served.user().post("/chat/ask/", first).json == answered
-        # The other question is its dead worker's until CLAUDE_DEADLINE has passed.
+        # The other question is its dead worker's until that has been silent for a minute.
         assert served.user().post("/chat/ask/", cut).status == 409
-        put_back(served, cut)
+        put_back(served, cut, seconds=40)
+        reply = served.user().post("/chat/ask/", cut)
+        assert (reply.status, "is silent: please try again in" in reply.json["error"]) == (409, True)
+        assert 0 < int(reply.headers["Retry-After"]) <= 20
+        put_back(served, cut, seconds=20)
         reply = served.user().post("/chat/ask/", cut)
         assert (reply.status, reply.json["answer"]) == (200, "You asked: Why is the sky blue?")
         assert len(lane.requests()) == 3
 
 
-def put_back(served, fields):
-    """The clock of one question, by longer than CLAUDE_DEADLINE and the grace."""
+def put_back(served, fields, seconds):
+    """The clock of one question."""
     with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
-        change = "UPDATE chat_question SET asked_at = datetime(asked_at, '-1 hour') WHERE idempotency_key = ?"
+        change = (
+            f"UPDATE chat_question SET alive_at = datetime(alive_at, '-{seconds} seconds') WHERE idempotency_key = ?"
+        )
         assert database.execute(change, [fields["idempotency_key"].replace("-", "")]).rowcount == 1
     database.close()
 
