@@ -42,7 +42,7 @@ class Question(models.Model):
     asked_at = models.DateTimeField(default=timezone.now, db_index=True)
     # When its process last said that it is at work on it, by the database's clock: servers have clocks of their own.
     alive_at = models.DateTimeField(db_default=Now())
-    answer = AnyJSONField(null=True)
+    answer: Any = AnyJSONField(null=True)
 
     class Meta:
         constraints = [
