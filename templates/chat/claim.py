@@ -27,8 +27,7 @@ def claim_in_database(request: HttpRequest) -> Question:
     # The answers of ask-many are none for the other endpoints, which share theirs.
     asked = [str(getattr(request.resolver_match, "url_name", "") == "ask_many"), *asked]
     # % endif
-    text = "\0".join(asked).encode(errors="surrogatepass")
-    digest = salted_hmac("chat.question", text, algorithm="sha256").hexdigest()
+    digest = salted_hmac("chat.question", "\0".join(asked), algorithm="sha256").hexdigest()
     user: Any = request.user  # signed in, or the view would not ask
     question, created = Question.objects.get_or_create(
         user=user, idempotency_key=key, defaults={"digest": digest, "asked_at": now}

@@ -2,7 +2,6 @@
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.http import QueryDict
 
@@ -15,13 +14,6 @@ class PromptField(forms.CharField):
     def to_python(self, value: str | None) -> str:
         text = (super().to_python(value) or "").replace("\r\n", "\n")
         return text if text.strip() else ""
-
-    def validate(self, value: str) -> None:
-        super().validate(value)
-        try:
-            value.encode()
-        except UnicodeEncodeError:  # half a character, as some encodings can send one
-            raise ValidationError("Your question could not be read: please send it in UTF-8.", "encoding") from None
 
 
 class PromptForm(forms.Form):

@@ -29,5 +29,5 @@ def page_response(
         **(answer or {}),
     }
     # Half a character, which JSON can hold and a page cannot, is shown as a question mark.
-    context |= {name: context[name].encode(errors="replace").decode() for name in ("question", "answer")}
+    context["answer"] = context["answer"].encode(errors="replace").decode()
     return render(request, "chat/page.html", context, status=failure.status if failure else 200)

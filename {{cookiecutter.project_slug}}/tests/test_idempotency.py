@@ -235,14 +235,3 @@ def test_a_question_that_the_database_cannot_take_is_not_asked(user, wire, click
     assert wire == []
     assert "You asked" not in caplog.text
     assert user.post(path, click).status == 200
-
-
-def test_half_a_character_in_a_question_is_refused(user, wire, click, path):
-    body = "".join(
-        f'--border\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in (click | {"prompt": "+2AA-"}).items()  # UTF-7 for U+D800
-    )
-    content_type = "multipart/form-data; boundary=border; charset=utf-7"
-    reply = user.post(path, f"{body}--border--\r\n", content_type=content_type)
-    assert reply.status == 400
-    assert wire == []
