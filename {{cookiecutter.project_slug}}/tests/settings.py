@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.update(DEBUG="false", SECRET_KEY="only-for-tests", ANTHROPIC_API_KEY="")
+os.environ.update(DEBUG="false", SECRET_KEY="only-for-tests", ANTHROPIC_API_KEY="", SCRIPT_NAME="")
 # % if cookiecutter.sentry
 os.environ["SENTRY_DSN"] = ""
 # % endif
@@ -24,7 +24,6 @@ CLAUDE_FAN_OUT = 2
 # % endif
 
 SECURE_SSL_REDIRECT = False
-FORCE_SCRIPT_NAME = None
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 # % include "tests/database_" ~ cookiecutter.database ~ ".py"

@@ -1,5 +1,6 @@
 """What `manage.py check` finds."""
 
+import os
 import subprocess
 import sys
 
@@ -92,3 +93,11 @@ def test_a_check_does_not_load_the_sdk():
     program += "; sys.exit('anthropic' in sys.modules)"
     environment = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
+
+
+def test_a_check_works_on_windows_which_cannot_fork(settings):
+    program = "import os, socket, sys; del os.fork, os.register_at_fork, socket.MSG_DONTWAIT, socket.AF_UNIX; "
+    program += "sys.modules.update(dict.fromkeys(['fcntl', 'grp', 'pwd', 'resource', 'termios'])); "
+    program += "from django.core.management import execute_from_command_line as run; run(['manage.py', 'check'])"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    subprocess.run([sys.executable, "-c", program], cwd=settings.BASE_DIR, env=environment, check=True)
