@@ -58,5 +58,5 @@ def test_it_starts_the_server_of_the_view_style(bake, view_style):
 def test_systemd_waits_longer_than_the_server_does(bake, view_style):
     project = bake(view_style=view_style)
     text = (project / "config/settings.py").read_text(encoding="utf-8")
-    (grace,) = re.findall(r'WEB_GRACE = .*default=(\d+)', text)
+    (grace,) = re.findall(r"WEB_GRACE = .*default=(\d+)", text)
     assert int(service_of(project)["TimeoutStopSec"]) > int(grace)

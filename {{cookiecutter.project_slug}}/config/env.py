@@ -3,21 +3,24 @@
 https://github.com/HBNetwork/python-decouple
 """
 
-# % if cookiecutter.env_file
-import os
-import re
-# % endif
 from collections.abc import Callable
 # % if cookiecutter.env_file
-from functools import cached_property
 from pathlib import Path
 # % endif
 from reprlib import repr as shortened
 from typing import Any
 
+# % if cookiecutter.env_file
+from decouple import Config, Csv, strtobool
+from django.core.exceptions import ImproperlyConfigured
+
+from config.env_file import EnvFile
+
+# % else
 from decouple import Config, Csv, RepositoryEmpty, strtobool
 from django.core.exceptions import ImproperlyConfigured
 
+# % endif
 csv = Csv()
 # What is said of a value of the wrong kind. None of these is a secret.
 TAKES = {
@@ -27,9 +30,7 @@ TAKES = {
     csv: "names separated by commas",
 }
 
-
 # % if cookiecutter.env_file
-# % include "config/env_file.py"
 # The process environment wins over the file .env, which git ignores.
 values = Config(EnvFile(Path(__file__).resolve().parent.parent / ".env"))
 
