@@ -169,7 +169,7 @@ def test_an_address_of_the_api_that_cannot_work_is_named_and_not_asked(settings,
     assert "check ANTHROPIC_BASE_URL" in caught.value.detail
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "HTTPS://Gateway.example/a/", "http://[::1]:1", "https://a_b."])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "HTTPS://Gateway.example/a/", "http://[::1]:1"])
 def test_an_address_of_a_gateway_is_taken(settings, url):
     settings.ANTHROPIC_BASE_URL = url
     assert found(checks.check_base_url) == []
