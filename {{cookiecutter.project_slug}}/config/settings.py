@@ -12,8 +12,8 @@ from pathlib import Path
 # % if cookiecutter.database == "postgresql"
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-# % endif
 
+# % endif
 from config.env import config, csv
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -233,7 +233,7 @@ def test_production_needs_a_secret_key_of_its_own(settings):
 
 
 def test_a_check_does_not_load_the_sdk_which_will_find_no_setting_of_its_own():
-    program = "import os, sys, django; django.setup(); from django.core.management import call_command; "
-    program += "call_command('check'); sys.exit('anthropic' in sys.modules or 'ANTHROPIC_LOG' in os.environ)"
-    environment = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "true", "ANTHROPIC_LOG": "debug"}
+    program = "import os, sys, django; from config import env; env.values = {'DEBUG': 'true'}.get; django.setup(); "
+    program += "from django.core.management import call_command; call_command('check'); sys.exit('anthropic' in sys.modules or 'ANTHROPIC_LOG' in os.environ)"
+    environment = {"DJANGO_SETTINGS_MODULE": "config.settings", "ANTHROPIC_LOG": "debug"}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
