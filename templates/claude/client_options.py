@@ -37,7 +37,8 @@ def http_options() -> dict[str, Any]:
 
 
 # Two processes that share a client's sockets would read each other's answers.
-os.register_at_fork(after_in_child={{ "clients.clear" if cookiecutter.view_style == "async" else "get_client.cache_clear" }})
+if hasattr(os, "register_at_fork"):  # Windows cannot fork
+    os.register_at_fork(after_in_child={{ "clients.clear" if cookiecutter.view_style == "async" else "get_client.cache_clear" }})
 
 
 @receiver(setting_changed)

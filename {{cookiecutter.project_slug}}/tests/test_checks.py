@@ -1,5 +1,6 @@
 """What `manage.py check` finds."""
 
+import os
 import subprocess
 import sys
 
@@ -112,7 +113,7 @@ def test_a_setting_of_the_chat_that_cannot_work_is_named(settings, name, value, 
     assert found(check_numbers) == ids
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", 0), ("PORT", 65_536), ("WEB_WORKERS", 0), ("WEB_GRACE", -1)])
+@pytest.mark.parametrize(("name", "value"), [("PORT", -1), ("PORT", 65_536), ("WEB_WORKERS", 0), ("WEB_GRACE", -1)])
 def test_a_setting_of_the_server_that_cannot_work_is_named(settings, name, value):
     setattr(settings, name, value)
     assert found(check_server_numbers) == ["config.E004"]
@@ -234,6 +235,15 @@ def test_production_needs_a_secret_key_of_its_own(settings):
 
 def test_a_check_does_not_load_the_sdk_which_will_find_no_setting_of_its_own():
     program = "import os, sys, django; from config import env; env.values = {'DEBUG': 'true'}.get; django.setup(); "
-    program += "from django.core.management import call_command; call_command('check'); sys.exit('anthropic' in sys.modules or 'ANTHROPIC_LOG' in os.environ)"
+    program += "from django.core.management import call_command; call_command('check'); "
+    program += "sys.exit('anthropic' in sys.modules or 'ANTHROPIC_LOG' in os.environ)"
     environment = {"DJANGO_SETTINGS_MODULE": "config.settings", "ANTHROPIC_LOG": "debug"}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
+
+
+def test_a_check_works_on_windows_which_cannot_fork(settings):
+    program = "import os, socket, sys; del os.fork, os.register_at_fork, socket.MSG_DONTWAIT, socket.AF_UNIX; "
+    program += "sys.modules.update(dict.fromkeys(['fcntl', 'grp', 'pwd', 'resource', 'termios'])); "
+    program += "from django.core.management import execute_from_command_line as run; run(['manage.py', 'check'])"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    subprocess.run([sys.executable, "-c", program], cwd=settings.BASE_DIR, env=environment, check=True)
