@@ -46,7 +46,9 @@ def test_a_slug_that_cannot_work(slug, why, suggestion):
     assert fault.suggestion == suggestion
 
 
-@pytest.mark.parametrize("slug", ["my_claude_app", "a", "app2", "a__b", "claude_chat", "match", "console", "com", "com10", "a" * 32])
+@pytest.mark.parametrize(
+    "slug", ["my_claude_app", "a", "app2", "a__b", "claude_chat", "match", "console", "com", "com10", "a" * 32]
+)
 def test_a_slug_that_works(slug):
     assert pre_gen.slug_fault("project_slug", slug) is None
 
