@@ -1,7 +1,9 @@
 """What `manage.py check` finds."""
 
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -10,6 +12,8 @@ from django.core.management.base import SystemCheckError
 from chat.checks import check_numbers
 from claude import checks
 from config.checks import check_secret_key
+
+SETTINGS = str(Path(__file__).parent.parent / "config" / "settings.py")
 
 
 def found(check) -> list[str]:
@@ -92,3 +96,16 @@ def test_a_check_does_not_load_the_sdk():
     program += "; sys.exit('anthropic' in sys.modules)"
     environment = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "europe/paris", "../UTC", "localtime", "Factory"])
+def test_a_time_zone_that_is_none_ends_the_start_by_name(monkeypatch, zone):
+    monkeypatch.setenv("TIME_ZONE", zone)
+    with pytest.raises(Exception, match=r"TIME_ZONE.*such as Europe/Paris"):
+        runpy.run_path(SETTINGS)
+
+
+@pytest.mark.parametrize(("zone", "used"), [("", "UTC"), ("Europe/Paris", "Europe/Paris")])
+def test_a_time_zone_comes_from_the_environment(monkeypatch, zone, used):
+    monkeypatch.setenv("TIME_ZONE", zone)
+    assert runpy.run_path(SETTINGS)["TIME_ZONE"] == used
