@@ -1,6 +1,7 @@
 # Commands for working on the template. They need git, make and Python 3.11 or newer; `make help` lists them.
 
 PYTHON ?= python3
+PORT ?= 8000
 A ?=
 B ?=
 PYTEST_ARGS ?=
@@ -72,7 +73,9 @@ build/demo/.project: build/demo/.answers $(TEMPLATE_FILES) | setup
 
 .PHONY: demo
 demo: build/demo/.project ## Render a project and serve it: A="view_style=async nginx=no" for other answers
-	PATH="$(BIN):$$PATH" UV_PYTHON="$(BASE_PYTHON)" $(MAKE) -C "$$(cat build/demo/.project)" run
+	@$(BIN)/python -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2> /dev/null \
+		|| { echo "Port $(PORT) is taken, or is no port. Use another: make demo PORT=$(if $(filter 8001,$(PORT)),8002,8001)" >&2; exit 1; }
+	PATH="$(BIN):$$PATH" $(MAKE) -C "$$(cat build/demo/.project)" run PYTHON="$(BASE_PYTHON)" PORT="$(PORT)"
 
 .PHONY: diff
 diff: setup ## Show what answers change: A="nginx=yes" B="nginx=no"

@@ -17,13 +17,19 @@ def options() -> dict[str, Any]:
 
 
 def http_options() -> dict[str, Any]:
-    """What the SDK's HTTP client is built with. No redirect takes a prompt elsewhere."""
+    """What the SDK's HTTP client is built with. No redirect takes a prompt elsewhere, and `claude.body` says why no gzip."""
     carrier = {"transport": StandIn()} if settings.CLAUDE_OFFLINE else {}
-    return {"follow_redirects": False, "event_hooks": {"response": [calls.limit_response]}, **carrier}
+    return {
+        "follow_redirects": False,
+        "headers": {"accept-encoding": "identity"},
+        "event_hooks": {"response": [calls.limit_response]},
+        **carrier,
+    }
 
 
 # Two processes that share a client's sockets would read each other's answers.
-os.register_at_fork(after_in_child={{ "clients.clear" if cookiecutter.view_style == "async" else "get_client.cache_clear" }})
+if hasattr(os, "register_at_fork"):  # Windows cannot fork
+    os.register_at_fork(after_in_child={{ "clients.clear" if cookiecutter.view_style == "async" else "get_client.cache_clear" }})
 
 
 @receiver(setting_changed)

@@ -39,7 +39,7 @@ class Deadline:
         it is whole: another would be paid for again, and take as long.
         """
         at_work = isinstance(cause, httpx2.ReadTimeout) and not attempt.stream
-        return at_work or pause_after(attempt) >= self.left()
+        return at_work or isinstance(cause, failures.Failure) or pause_after(attempt) >= self.left()
 
     def limit_retry(self, attempt: Any, response: httpx2.Response) -> None:
         """Forbids a retry that would wait for longer than CLAUDE_RETRY_AFTER_CAP, or past the end."""

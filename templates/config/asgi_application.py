@@ -1,4 +1,4 @@
-if settings.DEBUG:
+if not settings.HTTPS:
     django_application = ASGIStaticFilesHandler(django_application)  # type: ignore[arg-type]  # any will do
 
 

@@ -195,15 +195,17 @@ def test_another_account_can_read_all_of_it(built, answers):
 def test_the_server_listens_where_the_engine_can_reach_it(image, answers):
     look = "from config.uvicorn import SETTINGS as s; print(s['host'], s['port'])"
     if answers["view_style"] != "async":
-        look = "from config import gunicorn; print(*gunicorn.bind.split(':'))"
+        look = "from config import gunicorn; from gunicorn.util import parse_address as a; print(*a(gunicorn.bind))"
     assert Container(image).run(["python", "-c", look]) == "0.0.0.0 8000\n"
-    assert Container(image).without("HOST").run(["python", "-c", look]) == "127.0.0.1 8000\n"
+    assert Container(image).without("WEB_HOST").run(["python", "-c", look]) == "127.0.0.1 8000\n"
+    for address in ("::1", "[::1]"):
+        assert Container(image, WEB_HOST=address).run(["python", "-c", look]) == "::1 8000\n"
 
 
 @pytest.mark.parametrize("missing", SECRETS)
 def test_the_server_does_not_start_without(image, answers, missing):
     database = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none"} if answers["database"] == "postgresql" else {}
-    container = Container(image, **SECRETS, **database, HOST="127.0.0.1", PORT="0").without(missing)
+    container = Container(image, **SECRETS, **database, WEB_HOST="127.0.0.1", PORT="0").without(missing)
     done = container.attempt(image.command)
     assert done.returncode != 0
     assert f"{missing} is " in done.stdout

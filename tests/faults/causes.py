@@ -1,5 +1,6 @@
 """What can go wrong, and what the user and the log then get. Data only, in the words of the design."""
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -73,12 +74,46 @@ class Cause(NamedTuple):
 WORDS = Answer(deltas=["The ", "sky ", "is ", "blue."])
 PAGE = "<html><title>Bad gateway</title>Words of a proxy</html>"
 DEEP = "[" * 100_000
+NUMBER = "1" * 9_999
+ODD_ERRORS = [
+    '{"error": {"type": ["Words of a proxy"], "message": {}, "details": 5}}',
+    '{"error": {"type": "Words of a proxy", "details": {"error_code": ["Words of a proxy"]}}}',
+    '"Words of a proxy"',
+    '[{"error": 5}]',
+    '{"error": {"type": "\\ud800", "message": "\\ud800 Words of a proxy"}}',
+    '{"error": %s}' % ("[" * 5_000),
+]
+"""What an error's body may hold where a proxy made it."""
 EVENTS = "text/event-stream"
 JSON = "application/json"
+INVALID = "invalid_request_error"
 
 
 def exactly(seconds: int) -> range:
     return range(seconds, seconds + 1)
+
+
+# The API's own words, as people report them, and what the log then says to check.
+SAID = {
+    "no credit": (
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade.",
+        "check the account's credit",
+    ),
+    "usage limit": (
+        "You have reached your specified API usage limits. You will regain access on 2030-01-01 at 00:00 UTC.",
+        "check the spend limits",
+    ),
+    "usage limit of a workspace": (
+        "You have reached your specified workspace API usage limits. You will regain access on 2030-01-01.",
+        "check the spend limits",
+    ),
+    "disabled": ("This organization has been disabled.", "check whether the organization"),
+    "blank system prompt": (
+        "system: text content blocks must contain non-whitespace text",
+        "check CLAUDE_SYSTEM_PROMPT",
+    ),
+    "max_tokens": ("max_tokens: 1000000 > 64000, which is the maximum of output tokens", "check CLAUDE_MAX_TOKENS"),
+}
 
 
 def misconfigured() -> list[Cause]:
@@ -92,9 +127,32 @@ def misconfigured() -> list[Cause]:
         Cause("403 of a proxy", "misconfigured", Status(403, body=PAGE), log="check what the workspace"),
         *(
             Cause(f"429 {code}", "misconfigured", Status(429, error_code=code), log=f"429 {code}: {spending}")
-            for code in ("enforced_spend_limit_reached", "contract_spend_limit_reached", "ramp_limit_exceeded")
+            for code in ("enforced_spend_limit_reached", "contract_spend_limit_reached")
         ),
+        *said(),
+        Cause(
+            "403 forbidden", "misconfigured", Status(403, "forbidden"), log="403 forbidden: check what the workspace"
+        ),
+        Cause("401 auth_error", "misconfigured", Status(401, "auth_error"), log="check ANTHROPIC_API_KEY"),
+        Cause("400 on hold", "misconfigured", Status(400, error_code="organization_on_hold"), log="organization"),
+        *(
+            Cause(str(code), "misconfigured", Status(code), log="check ANTHROPIC_BASE_URL and the proxy")
+            for code in (405, 407, 511)
+        ),
+        Cause(
+            "307", "misconfigured", Status(307, headers={"location": "/elsewhere"}), log="307: check ANTHROPIC_BASE_URL"
+        ),
+        Cause("308", "misconfigured", Status(308), log="308: check ANTHROPIC_BASE_URL"),
     ]
+
+
+def said() -> Iterator[Cause]:
+    """What only words tell apart, as a status and inside a stream. LiteLLM gives the type "None"."""
+    for name, (message, words) in SAID.items():
+        yield Cause(f"400, {name}", "misconfigured", Status(400, message=message), log=f"400 {INVALID}: {words}")
+        yield Cause(f"400, {name}, type None", "misconfigured", Status(400, "None", message), log=f"400: {words}")
+        step = ErrorEvent(INVALID, 2, message, answer=WORDS)
+        yield Cause(f"{name} in the middle", "misconfigured", step, "events", "The sky ", log=f"200 {INVALID}: {words}")
 
 
 def limited() -> list[Cause]:
@@ -102,6 +160,10 @@ def limited() -> list[Cause]:
     forms: list[tuple[str, Status, range | None]] = [
         ("429", Status(429), None),
         ("429 of a proxy", Status(429, body=PAGE), None),
+        ("429 budget_exceeded", Status(429, "budget_exceeded", retry_after=7), exactly(7)),
+        ("429 ramp_limit_exceeded", Status(429, error_code="ramp_limit_exceeded", retry_after=7), exactly(7)),
+        ("429 of Bedrock", Status(429, body='{"message": "Too many tokens"}'), None),
+        ("429 of Vertex", Status(429, body='[{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}]'), None),
         ("429, after 7", Status(429, retry_after=7), exactly(7)),
         ("429, after 0.2", Status(429, retry_after=0.2), exactly(1)),
         ("429, after 2500 ms", Status(429, retry_after_ms=2500), exactly(3)),
@@ -125,7 +187,25 @@ def refused_by_the_api() -> list[Cause]:
         Cause(
             "404 of a proxy", "not_found", Status(404, body=PAGE), log="check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"
         ),
-        Cause("307", "unavailable", Status(307, headers={"location": "/elsewhere"}), log="307"),
+        Cause(
+            "400, empty model",
+            "not_found",
+            Status(400, message="model: String should have at least 1 character"),
+            log="check ANTHROPIC_MODEL",
+        ),
+        Cause(
+            "400, model of a gateway",
+            "not_found",
+            Status(400, "None", "/v1/messages: Invalid model name passed in"),
+            log="check ANTHROPIC_MODEL",
+        ),
+        Cause("400, too long", "unavailable", Status(400, message="prompt is too long: 2 > 1"), log="is too long"),
+        Cause(
+            "400, filter",
+            "unavailable",
+            Status(400, message="Output blocked by content filtering policy"),
+            log="filter",
+        ),
         *(
             Cause(str(code), "unavailable", Status(code), log=str(code))
             for code in (400, 408, 409, 413, 418, 422, 500, 501, 503, 504, 529)
@@ -179,7 +259,26 @@ def broken_answers() -> list[Cause]:
         Cause("no message_stop", "unavailable", NoMessageStop(None, WORDS), "events", "The sky is blue."),
         Cause("cut without a word", "unavailable", NoMessageStop(2, WORDS), "events", "The sky "),
         Cause("events without names", "unavailable", Answer(event_names=False), "events"),
-        Cause("nested too deep, JSON", "unexpected", Body(DEEP, JSON), "json", log="RecursionError"),
+        Cause("nested too deep, JSON", "unavailable", Body(DEEP, JSON), "json"),
+        Cause("a number of 9,999 digits, JSON", "unavailable", Body(f'{{"id": {NUMBER}}}', JSON), "json"),
+        Cause(
+            "a number of 9,999 digits, event",
+            "unavailable",
+            Body(f'event: content_block_delta\ndata: {{"index": {NUMBER}}}\n\n', EVENTS),
+            only="events",
+        ),
+        *(
+            Cause(f"{status} of an odd shape {number}", "unavailable", Status(status, body=body))
+            for number, body in enumerate(ODD_ERRORS)
+            for status in (400, 529)
+        ),
+        *(
+            Cause(
+                f"an odd error event {number}", "unavailable", Body(f"event: error\ndata: {body}\n\n", EVENTS), "events"
+            )
+            for number, body in enumerate(ODD_ERRORS)
+        ),
+        Cause("content a string, JSON", "unavailable", Body('{"content": "Words of a proxy"}', JSON), "json"),
         Cause(
             "nested too deep, event",
             "unavailable",
@@ -268,6 +367,7 @@ ATTEMPTS = [
     *(Retried(f"{code}", Status(code, retry_after_ms=1), 3) for code in (408, 409, 429, 500, 501, 503, 504)),
     Retried("529 with pauses", Status(529), 3),
     Retried("529 not to be retried", Status(529, should_retry=False), 1),
+    Retried("429 at a spend limit", Status(429, error_code="enforced_spend_limit_reached"), 1),
     Retried("429, after an hour", Status(429, retry_after=3600), 1),
     Retried("429, after an hour, by date", Status(429, retry_after_date=3600), 1),
     Retried("429, after inf", Status(429, retry_after="inf"), 3),

@@ -7,7 +7,7 @@ from claude_server.client import KEY
 from claude_server.script import UPSTREAM_MESSAGE
 
 from .asking import Heard
-from .causes import PROMPT, ROWS, Cause, Refusal, Retried
+from .causes import PROMPT, ROWS, SAID, Cause, Refusal, Retried
 
 SECRETS = {
     "the key": KEY,
@@ -15,6 +15,7 @@ SECRETS = {
     "the API's words": UPSTREAM_MESSAGE,
     "a proxy's words": "Words of a proxy",
     "a portal's words": "Sign in to the network",
+    **{f"the API's words about {name}": message for name, (message, _) in SAID.items()},
 }
 INTERNALS = {"a stack trace": "Traceback", "the model": "claude-sonnet", "the SDK": "anthropic"}
 
@@ -110,8 +111,6 @@ def wrong_log(cause: Cause, heard: Heard, exchanges: list[Any] | None) -> Iterat
     for words in (f"Claude call failed: {cause.row}, ", cause.log, f"request id {request_id}"):
         if words not in record.message:
             yield f"log: expected {words!r} in {record.message!r}"
-    if cause.row == "unexpected" and "Traceback" not in heard.log:
-        yield "log: expected a traceback"
 
 
 def judge_refusal(refusal: Refusal, variant: str, surface: str, heard: Heard, exchanges: list[Any]) -> Cell:

@@ -80,6 +80,7 @@ def shown(question):
 
 # Settings are those of the whole process: questions that change some are asked one at a time, when the others are done.
 questions = [json.loads(line) for line in sys.stdin]
+fail(questions[0])  # the first call builds what all share, which takes long on a busy machine
 with ThreadPoolExecutor(8) as pool:
     answers = [*pool.map(shown, (question for question in questions if "settings" not in question))]
 answers += [shown(question) for question in questions if "settings" in question]

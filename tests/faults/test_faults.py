@@ -23,7 +23,7 @@ def test_every_failure_reads_as_the_table_says_and_nothing_leaks(answers, produc
 
 def test_a_broken_line_is_named_by_its_cell(production, bake, tmp_path):
     source = (bake(**ANSWERS) / MODULE).read_text(encoding="utf-8")
-    broken = source.replace('402: "billing_error"', '402: "api_error"')
+    broken = source.replace('"402": "credit"', '"402": "busy"')
     assert broken != source
     cell = wrong_cell(production, Mutant("a proxy's 402 is taken for another error", broken), tmp_path)
     assert cell == "402 of a proxy [streaming+wrapper, json]"
@@ -36,7 +36,10 @@ def test_the_matrix_has_every_row_of_the_projects_table(bake):
         for node in tree.body
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["TABLE"]
     )
-    assert {key.value for key in table.keys} == set(ROWS) == {cause.row for cause in [*CAUSES, RESTART]}
+    rows = {cause.row for cause in [*CAUSES, RESTART]}
+    assert (
+        {key.value for key in table.keys} == set(ROWS) == rows | {"unexpected"}
+    )  # nothing that the API sends is our bug
 
 
 def test_the_matrix_has_every_fault_that_the_stand_in_can_make():

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -181,13 +182,48 @@ def test_make_demo_serves_the_default_project(clone, home):
 
 @pytest.mark.parametrize("package_manager", choices("package_manager"))
 def test_a_new_project_sets_itself_up(bake_copy, package_manager, tmp_path):
-    """With nothing but make and Python on the machine."""
+    """With nothing but make and Python on the machine, and with variables that lead pip and uv astray."""
     project = bake_copy(package_manager=package_manager)
     home = tmp_path / "home"
-    typed(["make", "setup"], project, home)
+    astray = {"PIP_USER": "yes", "PIP_TARGET": str(home), "UV_NO_DEV": "1", "UV_PYTHON": "3.9", "PYTHONHOME": str(home)}
+    typed(["env", *(f"{name}={value}" for name, value in astray.items()), "make", "setup"], project, home)
     assert (project / "uv.lock").exists() == (package_manager == "uv")
+    assert "git init" in typed(["sh", "-c", "! make hooks"], project, home, GIT_CEILING_DIRECTORIES=str(project.parent))
     assert re.search(r"\d+ passed", typed(["make", "test"], project, home))
     typed(["make", "lint"], project, home)
     typed(["make", "check"], project, home)
     with serving(["make", "run"], project, home, free_port()) as page:
         assert "Continue as demo user" in page
+    tries_production_at_home(project, home)
+    refuses_a_taken_port(project, home)
+    replaces_the_environment_of_another_python(project, home)
+
+
+def tries_production_at_home(project, home):
+    """With its style, and without a redirect to HTTPS."""
+    port = free_port()
+    settings = ["DEBUG=false", "ANTHROPIC_API_KEY=none", "HOST=x86_64-conda-linux-gnu"]
+    with serving(["env", *settings, "make", "serve"], project, home, port) as page:
+        style = re.search(r"/static/[^\"]+\.css", page)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{style[0]}") as response:
+            assert response.status == 200
+
+
+def refuses_a_taken_port(project, home):
+    """Before it says where to look, and with the command to type instead."""
+    for command in ("run", "serve"):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            said = typed(["sh", "-c", f"! make {command}"], project, home, PORT=str(port))
+        assert f"Port {port} is taken" in said
+        assert f"make {command} PORT=8001" in said
+        assert "Open http" not in said
+
+
+def replaces_the_environment_of_another_python(project, home):
+    """Only where one is named."""
+    other = home / "python9.9"
+    other.write_text("#!/bin/sh\necho 9.9\n", encoding="utf-8")
+    other.chmod(0o755)
+    assert "Installing into" not in typed(["make", "--dry-run", "test"], project, home)
+    assert "Installing into" in typed(["make", "--dry-run", "test", f"PYTHON={other}"], project, home)

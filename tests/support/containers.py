@@ -127,5 +127,5 @@ class Container:
     def serve(self, folder):
         """Start what the image starts, on this machine's loopback address only."""
         port = free_port()
-        variables = self.environment(HOST="127.0.0.1", PORT=str(port))
+        variables = self.environment(WEB_HOST="127.0.0.1", PORT=str(port))
         return Server(self.command(self.image.command), folder, variables, port)

@@ -9,7 +9,9 @@ https://platform.claude.com/docs/en/api/errors
 import json
 import logging
 import math
+import re
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -34,24 +36,65 @@ TABLE = {
     "unexpected": Row(500, "Something went wrong", logging.ERROR),
 }
 
-# Errors that every call meets until somebody acts: the row of the table, and what to check.
-TO_ACT_ON = {
-    "authentication_error": ("misconfigured", "ANTHROPIC_API_KEY"),
-    "permission_error": ("misconfigured", "what the workspace of ANTHROPIC_API_KEY may use, and ANTHROPIC_MODEL"),
-    "billing_error": ("misconfigured", "the account's credit, https://platform.claude.com/settings/billing"),
-    "spend_limit": ("misconfigured", "the spend limits, https://platform.claude.com/settings/limits"),
-    "not_found_error": ("not_found", "ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
+# Why the API refuses a call: the row of the table, and what the log says about it.
+CAUSES = {
+    "key": ("misconfigured", "check ANTHROPIC_API_KEY"),
+    "permission": (
+        "misconfigured",
+        "check what the workspace of ANTHROPIC_API_KEY may use and from which region, and ANTHROPIC_MODEL",
+    ),
+    "credit": ("misconfigured", "check the account's credit, https://platform.claude.com/settings/billing"),
+    "limits": ("misconfigured", "check the spend limits, https://platform.claude.com/settings/limits"),
+    "organization": ("misconfigured", "check whether the organization of ANTHROPIC_API_KEY is disabled or on hold"),
+    "region": ("misconfigured", "check whether the API serves the region of this server"),
+    "address": ("misconfigured", "check ANTHROPIC_BASE_URL and the proxy on the way"),
+    "system": ("misconfigured", "check CLAUDE_SYSTEM_PROMPT"),
+    "max_tokens": ("misconfigured", "check CLAUDE_MAX_TOKENS"),
+    "model": ("not_found", "check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
+    "rate": ("rate_limited", ""),
+    "too_long": ("unavailable", "the question with its history is too long for the model"),
+    "filtered": ("unavailable", "the API's content filter blocked the answer"),
+    "busy": ("unavailable", ""),
 }
-# The codes of a rate limit that is the account's own ceiling on spending end like this: waiting does not lift it.
-SPEND_LIMITS = ("spend_limit_reached", "ramp_limit_exceeded")
-# For an error without a type, such as one that a proxy made.
-TYPE_OF_STATUS = {
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
+# How a cause is known, the surest sign first: patterns that the whole code, type or status matches, and the beginning of
+# the message, which counts only where nothing else tells. Gateways have types of their own, and "None" for none.
+BY_CODE = {
+    r"\w*spend_limit_reached": "limits",
+    r"linked_organization_billing_unavailable|user_profile_(not_billable|billing_not_authorized)": "credit",
+    r"organization_(on_hold|type_not_supported|not_eligible)|parent_organization_required": "organization",
+    r"region_not_supported|unsupported_region": "region",
+    r"ramp_limit_exceeded": "rate",
 }
+BY_TYPE = {
+    r"authentication_error|auth_error": "key",
+    r"permission_error|forbidden": "permission",
+    r"billing_error": "credit",
+    r"not_found_error": "model",
+    r"rate_limit_error": "rate",
+    r"request_too_large": "too_long",
+    r"overloaded_error|timeout_error": "busy",
+}
+BY_STATUS = {
+    r"401": "key",
+    r"402": "credit",
+    r"403": "permission",
+    r"404|410": "model",
+    r"413": "too_long",
+    r"429": "rate",
+    r"3..|405|407|421|426|511": "address",
+}
+BY_MESSAGE = {
+    r"your credit balance is too low": "credit",
+    r"you( ha|')ve reached your specified|(exceededbudget: )?budget has been exceeded": "limits",
+    r"(this|your) (organization|account|workspace) (has been|is) (disabled|suspended|on hold)": "organization",
+    r"system[.:]": "system",
+    r"`?max_tokens\b": "max_tokens",
+    r"model\b|the (\w+ )?model\b|(/\S+: )?(invalid|unknown) model|\S+ is not a valid model|claude .{1,40} is not": "model",
+    r"prompt is too long|input (is too long|length and)": "too_long",
+    r"output blocked by content filter": "filtered",
+}
+# A gateway quotes the API's whole answer after words of its own.
+QUOTED = r'(?is)(.{0,500}"message": ?")?'
 
 
 class Failure(Exception):
@@ -92,45 +135,61 @@ def classify(error: Exception) -> Failure:
 
     name = type(error).__name__
     if isinstance(error, anthropic.APIStatusError):
-        return reported(
-            text_or_none(error.type) or TYPE_OF_STATUS.get(error.status_code),
-            error_code=text_or_none(error.error_code),
-            status=error.status_code,
-            retry_after=retry_after(error.response.headers),
-        )
+        return reported(error.body, status=error.status_code, retry_after=retry_after(error.response.headers))
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException | TimeoutError):
         return Failure("timed_out", name)
     if isinstance(error, anthropic.APIConnectionError):
         cause = error.__cause__
+        if isinstance(cause, Failure):
+            return cause
         return classify(cause) if isinstance(cause, httpx2.HTTPError) else Failure("unavailable", name)
     if isinstance(error, anthropic.CredentialsError | httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
         return Failure("misconfigured", f"{name}: check ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL")
-    if isinstance(error, httpx2.HTTPError | httpx2.StreamError | json.JSONDecodeError | UnicodeDecodeError):
+    if isinstance(error, httpx2.HTTPError | httpx2.StreamError | UnicodeDecodeError | RecursionError) or is_json(error):
         return Failure("unavailable", name)
     return Failure("unexpected", name)
 
 
-def text_or_none(value: object) -> str | None:
-    """What the API sends is used only where it is of the kind that its documentation says."""
-    return value if isinstance(value, str) else None
+def is_json(error: Exception) -> bool:
+    """Whether an error comes of reading JSON, as of a number of thousands of digits."""
+    modules = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return isinstance(error, json.JSONDecodeError) or "json.decoder" in modules
 
 
-def reported(
-    error_type: str | None, *, error_code: str | None = None, status: int = 200, retry_after: float | None = None
-) -> Failure:
+def reported(body: object, *, status: int = 200, retry_after: float | None = None) -> Failure:
     """The `Failure` for an error that the API itself reports, as a status or as an event inside a stream.
 
-    The type decides before the status does: an error inside a stream has the status 200.
+    `body` is what it sent, whatever that is. An error inside a stream has the status 200.
     """
-    detail = f"{status} {error_code or error_type}"
-    if (error_code or "").endswith(SPEND_LIMITS):
-        error_type = "spend_limit"
-    if error_type in TO_ACT_ON:
-        kind, what = TO_ACT_ON[error_type]
-        return Failure(kind, f"{detail}: check {what}")
-    if error_type == "rate_limit_error":
-        return Failure("rate_limited", detail, retry_after=retry_after)
-    return Failure("unavailable", detail)
+    code, error_type = text_at(body, "error", "details", "error_code"), text_at(body, "error", "type")
+    message = text_at(body, "error", "message") or text_at(body, "message") or text_at(body, "error")
+    signs = [
+        *((pattern, code, cause) for pattern, cause in BY_CODE.items()),
+        *((pattern, error_type, cause) for pattern, cause in BY_TYPE.items()),
+        *((pattern, str(status), cause) for pattern, cause in BY_STATUS.items()),
+        *((f"{QUOTED}({pattern}).*", message[:2000], cause) for pattern, cause in BY_MESSAGE.items()),
+    ]
+    cause = next((cause for pattern, text, cause in signs if re.fullmatch(pattern, text)), "busy")
+    kind, hint = CAUSES[cause]
+    # A name may stand in the log, and no other words of the API.
+    name = next((text for text in (code, error_type) if re.fullmatch("[a-z_]{1,60}", text)), "")
+    detail = f"{status} {name}".strip() + (hint and f": {hint}")
+    return Failure(kind, detail, retry_after=retry_after if kind == "rate_limited" else None)
+
+
+def text_at(value: object, *path: str) -> str:
+    """The text at a place of what the API sent, empty where there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, str) else ""
+
+
+def will_last(body: bytes, status: int) -> bool:
+    """Whether another attempt would be refused, too, until somebody acts."""
+    try:
+        return reported(json.loads(body), status=status).level >= logging.ERROR
+    except (ValueError, RecursionError):
+        return reported(None, status=status).level >= logging.ERROR
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
-from claude.failures import Failure, reported, text_or_none
+from claude.failures import Failure, reported, text_at
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Usage:
         """With newer counts of the API, a mapping or an object. What is no count is ignored: it costs no answer."""
         read = counts.get if isinstance(counts, Mapping) else lambda name: getattr(counts, name, None)
         newer = {field.name: read(field.name) for field in fields(self)}
-        return replace(self, **{name: count for name, count in newer.items() if type(count) is int and count >= 0})
+        # JSON and databases hold no larger numbers.
+        return replace(self, **{name: n for name, n in newer.items() if type(n) is int and 0 <= n < 2**53})
 
     def __add__(self, other: "Usage") -> "Usage":
         mine = self.as_dict()
@@ -142,10 +143,11 @@ class AnswerReader:
     def read(self, message: Any) -> Answer:
         """The answer in what `messages.create` returned. Raises `Failure` where that is no message, as a proxy's page."""
         content = getattr(message, "content", None)
-        if not isinstance(content, list) or message.stop_reason is None:
+        self._pieces = [block.text for block in content if is_text(block)] if isinstance(content, list) else []
+        if not isinstance(content, list) or (not self._pieces and message.stop_reason is None):
             raise Failure("unavailable", "the response is not a message")
-        self._pieces = [block.text for block in content if is_text(block)]
-        self.model, self.stop_reason = message.model, message.stop_reason
+        self.model = text_or(message.model, self.model)
+        self.stop_reason = text_or(message.stop_reason, None)
         self.usage = self.usage.updated(message.usage)
         self.is_whole = True
         return self.answer
@@ -166,28 +168,34 @@ class AnswerReader:
     def _feed(self, event: str | None, data: str) -> str:
         if event == "content_block_delta":
             delta = json.loads(data)["delta"]
-            return text_or_none(delta["text"]) or "" if delta["type"] == "text_delta" else ""
+            return text_at(delta, "text") if delta["type"] == "text_delta" else ""
         if event == "content_block_start":
             block = json.loads(data)["content_block"]
-            return text_or_none(block["text"]) or "" if block["type"] == "text" else ""
+            return text_at(block, "text") if block["type"] == "text" else ""
         if event == "message_start":
-            message = json.loads(data)["message"]
-            self.model = message.get("model") or self.model
+            message = mapping(json.loads(data)).get("message")
+            self.model = text_at(message, "model") or self.model
             self._pieces.clear()
-            self.usage = self.usage.updated(message.get("usage"))
+            self.usage = self.usage.updated(mapping(message).get("usage"))
         elif event == "message_delta":
-            content = json.loads(data)
-            self.stop_reason = (content.get("delta") or {}).get("stop_reason") or self.stop_reason
+            content = mapping(json.loads(data))
+            self.stop_reason = text_at(content, "delta", "stop_reason") or self.stop_reason
             self.usage = self.usage.updated(content.get("usage"))
         elif event == "message_stop":
             self.is_whole = True
         elif event == "error":
-            error = json.loads(data).get("error") or {}
-            code = (error.get("details") or {}).get("error_code")
-            raise reported(text_or_none(error.get("type")), error_code=text_or_none(code))
+            raise reported(json.loads(data))
         return ""
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def text_or(value: object, other: str | None) -> str | None:
+    return value if isinstance(value, str) else other
 
 
 def is_text(block: Any) -> bool:
     """Whether a content block has text to show: thinking, tools and blocks of a kind to come have none."""
-    return getattr(block, "type", None) == "text" and isinstance(block.text, str)
+    return getattr(block, "type", None) == "text" and isinstance(getattr(block, "text", None), str)

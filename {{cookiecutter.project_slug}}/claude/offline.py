@@ -13,14 +13,24 @@ import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 from django.conf import settings
 
-# Errors that the API reports, by its own names: the status they come with.
+
+class Report(NamedTuple):
+    """An error as the API, or a gateway, reports it."""
+
+    status: int
+    type: str
+    message: str
+    code: str | None = None
+
+
+# Errors that the API reports by names of their own: the status they come with.
 # https://platform.claude.com/docs/en/api/errors
-REPORTED = {
+TYPES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
     "billing_error": 402,
@@ -32,15 +42,48 @@ REPORTED = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
+# Errors that the API tells apart by a code or by its words, and errors of gateways.
+SAID = {
+    "no_credit": Report(
+        400,
+        "invalid_request_error",
+        "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or "
+        "purchase credits.",
+    ),
+    "usage_limit": Report(
+        400,
+        "invalid_request_error",
+        "You have reached your specified API usage limits. You will regain access on 2030-01-01 at 00:00 UTC.",
+    ),
+    "spend_limit": Report(429, "rate_limit_error", "Monthly limit reached", "enforced_spend_limit_reached"),
+    "disabled": Report(400, "invalid_request_error", "This organization has been disabled."),
+    "on_hold": Report(400, "invalid_request_error", "This organization is on hold.", "organization_on_hold"),
+    "forbidden": Report(403, "forbidden", "Request not allowed"),
+    "prompt_too_long": Report(400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
+    "content_filter": Report(400, "invalid_request_error", "Output blocked by content filtering policy"),
+    "gateway_key": Report(401, "auth_error", "Authentication Error, Invalid proxy server token passed"),
+    "gateway_budget": Report(429, "budget_exceeded", "Budget has been exceeded! Current cost: 10, Max budget: 10"),
+    "redirect": Report(308, "None", "Permanent Redirect"),
+}
+REPORTED = {name: Report(status, name, f"The stand-in fails as asked: {name}") for name, status in TYPES.items()} | SAID
 # Errors of the network before an answer begins.
 BROKEN_BEFORE = {"connect": httpx2.ConnectError, "reset": httpx2.ReadError, "timeout": httpx2.ReadTimeout}
 # What a proxy may send in place of an answer, with status 200.
 IN_PLACE = {"html": "<!doctype html><title>Sign in to the network</title>", "broken_json": '{"type": "mess'}
 # What can end a stream after its first words.
-MID_STREAM = ("stream_error", "stream_cut", "stream_broken_event", "stream_reset", "stream_timeout")
+MID_STREAM = (
+    "stream_error",
+    "stream_no_credit",
+    "stream_cut",
+    "stream_broken_event",
+    "stream_reset",
+    "stream_timeout",
+)
 FAILURES = (*REPORTED, *BROKEN_BEFORE, *IN_PLACE, *MID_STREAM)
 
 RETRY_AFTER = 7  # seconds, with a rate limit
+LONGEST_ANSWER = 128_000  # tokens
+ROLES = ("user", "assistant", "system")
 
 
 class StandIn(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
@@ -62,10 +105,11 @@ def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
     if failure in IN_PLACE:
         kind = "text/html" if failure == "html" else "application/json"
         return httpx2.Response(200, headers=headers | {"content-type": kind}, text=IN_PLACE[failure])
-    if failure in REPORTED:
-        if failure == "rate_limit_error":
+    reported = REPORTED[failure] if failure in REPORTED else refusal(body)
+    if reported:
+        if failure in ("rate_limit_error", "gateway_budget"):
             headers["retry-after"] = str(RETRY_AFTER)
-        return httpx2.Response(REPORTED[failure], headers=headers, json=error(failure))
+        return httpx2.Response(reported.status, headers=headers, json=error(reported))
     message = answer(body)
     if not body.get("stream"):
         return httpx2.Response(200, headers=headers, json=message)
@@ -84,10 +128,37 @@ def wanted_failure(body: dict[str, Any], *, first_attempt: bool) -> str | None:
     return None
 
 
+def refusal(body: dict[str, Any]) -> Report | None:
+    """The API's answer to a request that it does not take, or None. It checks more than this."""
+    model, most, turns = body.get("model"), body.get("max_tokens"), body.get("messages")
+    roles = [turn.get("role") for turn in turns or []]
+    faults = {
+        "model: String should have at least 1 character": not isinstance(model, str) or not model.strip(),
+        "max_tokens: Input should be greater than or equal to 1": type(most) is not int or most < 1,
+        "max_tokens: the model's maximum is 128000 output tokens": type(most) is int and most > LONGEST_ANSWER,
+        "system: text content blocks must contain non-whitespace text": is_blank(body.get("system", "none")),
+        "messages: at least one message is required": not turns,
+        "messages: Input should be 'user', 'assistant' or 'system'": any(role not in ROLES for role in roles),
+        "messages: first message must use the user role": roles[:1] != ["user"],
+        "messages: the last message must not be the assistant's": roles[-1:] == ["assistant"],
+        "messages: text content blocks must contain non-whitespace text": any(
+            is_blank(turn.get("content")) for turn in turns or []
+        ),
+    }
+    message = next((message for message, is_at_fault in faults.items() if is_at_fault), None)
+    return None if message is None else Report(400, "invalid_request_error", message)
+
+
+def is_blank(content: Any) -> bool:
+    """Whether there is a text without a word in the content of a turn or a system prompt, or nothing at all."""
+    texts = [content] if isinstance(content, str) else [block.get("text", "-") for block in content or []]
+    return not texts or not all(isinstance(text, str) and text.strip() for text in texts)
+
+
 def question(body: dict[str, Any]) -> str:
-    """The text of the last turn."""
-    content = body["messages"][-1]["content"]
-    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
+    """The text of the last turn, empty where there is none."""
+    content = (body.get("messages") or [{}])[-1].get("content") or ""
+    return content if isinstance(content, str) else "".join(str(block.get("text", "")) for block in content)
 
 
 def answer(body: dict[str, Any]) -> dict[str, Any]:
@@ -135,11 +206,9 @@ def usage(body: dict[str, Any], *, output_tokens: int) -> dict[str, int]:
     }
 
 
-def error(error_type: str) -> dict[str, Any]:
-    return {
-        "type": "error",
-        "error": {"type": error_type, "message": f"The stand-in fails as asked: {error_type}"},
-    }
+def error(report: Report) -> dict[str, Any]:
+    details = {"details": {"error_code": report.code}} if report.code else {}
+    return {"type": "error", "error": {"type": report.type, "message": report.message, **details}}
 
 
 def events(message: dict[str, Any], failure: str | None) -> Iterator[str | type[httpx2.HTTPError]]:
@@ -161,8 +230,9 @@ def events(message: dict[str, Any], failure: str | None) -> Iterator[str | type[
 
 def broken(failure: str) -> Iterator[str | type[httpx2.HTTPError]]:
     """What ends a stream too early. `stream_cut` is none of these: the stream just ends."""
-    if failure == "stream_error":
-        yield f"event: error\ndata: {json.dumps(error('overloaded_error'))}\n\n"
+    reported = {"stream_error": "overloaded_error", "stream_no_credit": "no_credit"}.get(failure)
+    if reported:
+        yield f"event: error\ndata: {json.dumps(error(REPORTED[reported]))}\n\n"
     elif failure == "stream_broken_event":
         yield 'event: content_block_delta\ndata: {"type": "content_bl\n\n'
     elif failure == "stream_reset":

@@ -24,6 +24,8 @@ DEBUG = config("DEBUG", default=False, cast=bool)
 # `manage.py check` refuses this key, and an empty one, outside DEBUG.
 INSECURE_SECRET_KEY = "insecure-key-for-development-only"  # noqa: S105
 SECRET_KEY = config("SECRET_KEY", default="") or INSECURE_SECRET_KEY
+# Keys of before: what they signed stays valid. docs/operations.md says how to change the key.
+SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default="", cast=Csv())
 
 DOMAIN = "{{ cookiecutter.domain_name }}"
 ALLOWED_HOSTS = config("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]" if DEBUG else DOMAIN, cast=Csv())
@@ -33,9 +35,11 @@ CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=f"https://{DOMAIN}
 # {{ "deploy/nginx.conf does. " if cookiecutter.nginx }}Without a proxy, any client could set them.
 TRUST_PROXY = config("TRUST_PROXY", default={{ cookiecutter.nginx }}, cast=bool)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
-SECURE_SSL_REDIRECT = not DEBUG
-SESSION_COOKIE_SECURE = not DEBUG
-CSRF_COOKIE_SECURE = not DEBUG
+# `make serve` turns this off, to try the production server on one's own machine.
+HTTPS = config("HTTPS", default=not DEBUG, cast=bool)
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
 # A browser that has seen this header uses HTTPS only, for a year.
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -170,12 +174,12 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
-# File names carry a hash of the content, so that browsers can cache them for ever; plain names in development.
+# File names carry a hash of the content, so that browsers can cache them for ever; plain names without HTTPS.
 # % include "settings/static_files_by_nginx.py" if cookiecutter.nginx else "settings/static_files_by_whitenoise.py"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else STATIC_STORAGE,
+        "BACKEND": STATIC_STORAGE if HTTPS else "django.contrib.staticfiles.storage.StaticFilesStorage",
     },
 }
 

@@ -79,3 +79,10 @@ def test_the_admin_pages_work_under_the_content_security_policy(admin_client):
     reply = admin_client.get("/admin/accounts/user/")
     assert reply.status_code == 200
     assert "script-src 'self'" in reply.headers["Content-Security-Policy"]
+
+
+def test_a_session_survives_a_new_secret_key(user, settings):
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a new key"
+    assert user.get("/").status == 200
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [], "one that replaces a leaked key"
+    assert user.get("/").status == 302

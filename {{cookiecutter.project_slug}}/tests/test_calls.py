@@ -242,7 +242,7 @@ def test_a_failure_has_nothing_of_the_error_that_it_stands_for(monkeypatch, capl
 
 def test_an_error_nobody_can_classify_is_a_failure_all_the_same(monkeypatch, caplog):
     error = anthropic.APIStatusError("a secret", response=httpx2.Response(400, request=REQUEST), body=None)
-    error.status_code = ["no number"]
+    error.response = None
     assert calls.as_failure(error).kind == "unexpected"
 
 

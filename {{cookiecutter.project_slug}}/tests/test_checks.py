@@ -1,5 +1,6 @@
 """What `manage.py check` finds."""
 
+import os
 import runpy
 import subprocess
 import sys
@@ -109,3 +110,11 @@ def test_a_time_zone_that_is_none_ends_the_start_by_name(monkeypatch, zone):
 def test_a_time_zone_comes_from_the_environment(monkeypatch, zone, used):
     monkeypatch.setenv("TIME_ZONE", zone)
     assert runpy.run_path(SETTINGS)["TIME_ZONE"] == used
+
+
+def test_a_check_works_on_windows_which_cannot_fork(settings):
+    program = "import os, socket, sys; del os.fork, os.register_at_fork, socket.MSG_DONTWAIT, socket.AF_UNIX; "
+    program += "sys.modules.update(dict.fromkeys(['fcntl', 'grp', 'pwd', 'resource', 'termios'])); "
+    program += "from django.core.management import execute_from_command_line as run; run(['manage.py', 'check'])"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    subprocess.run([sys.executable, "-c", program], cwd=settings.BASE_DIR, env=environment, check=True)

@@ -33,6 +33,8 @@ RAISED = [
     (httpx2.LocalProtocolError(""), "misconfigured"),
     (anthropic.CredentialsError(), "misconfigured"),
     (anthropic.APIResponseValidationError(httpx2.Response(200, request=REQUEST), None), "unexpected"),
+    (RecursionError(), "unavailable"),
+    (caused_by(anthropic.APIConnectionError(request=REQUEST), Failure("restarting")), "restarting"),
     (ZeroDivisionError(), "unexpected"),
 ]
 
@@ -53,36 +55,74 @@ def test_what_never_reaches_the_api_names_the_settings_to_check():
     )
 
 
+CREDIT = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing."
+WRAPPED = 'litellm.BadRequestError: AnthropicException - {"type":"error","error":{"message":"' + CREDIT + '"}}'
+
+
+def envelope(error_type=None, message="Words of the API", code=None):
+    return {"type": "error", "error": {"type": error_type, "message": message, "details": {"error_code": code}}}
+
+
+INVALID = "invalid_request_error"
 REPORTED = [
-    ("authentication_error", None, "misconfigured", "200 authentication_error: check ANTHROPIC_API_KEY"),
-    (
-        "permission_error",
-        None,
-        "misconfigured",
-        "200 permission_error: check what the workspace of ANTHROPIC_API_KEY may use, and ANTHROPIC_MODEL",
-    ),
-    (
-        "billing_error",
-        None,
-        "misconfigured",
-        "200 billing_error: check the account's credit, https://platform.claude.com/settings/billing",
-    ),
-    (
-        "rate_limit_error",
-        "enforced_spend_limit_reached",
-        "misconfigured",
-        "200 enforced_spend_limit_reached: check the spend limits, https://platform.claude.com/settings/limits",
-    ),
-    ("rate_limit_error", None, "rate_limited", "200 rate_limit_error"),
-    ("overloaded_error", None, "unavailable", "200 overloaded_error"),
-    (None, None, "unavailable", "200 None"),
+    (200, envelope("authentication_error"), "misconfigured", "200 authentication_error: check ANTHROPIC_API_KEY"),
+    (200, envelope("permission_error"), "misconfigured", "check what the workspace of ANTHROPIC_API_KEY may use"),
+    (200, envelope("billing_error"), "misconfigured", "check the account's credit"),
+    (200, envelope("rate_limit_error"), "rate_limited", "200 rate_limit_error"),
+    (200, envelope("overloaded_error"), "unavailable", "200 overloaded_error"),
+    (200, envelope(INVALID, CREDIT), "misconfigured", "check the account's credit"),
+    (400, envelope(INVALID, CREDIT), "misconfigured", "check the account's credit"),
+    (400, envelope("None", WRAPPED), "misconfigured", "400: check the account's credit"),
+    (500, envelope("api_error", WRAPPED), "misconfigured", "check the account's credit"),
+    (402, None, "misconfigured", "402: check the account's credit"),
+    (402, envelope("billing_error", code="linked_organization_spend_limit_reached"), "misconfigured", "spend limits"),
+    (429, envelope("rate_limit_error", code="enforced_spend_limit_reached"), "misconfigured", "check the spend limits"),
+    (429, envelope("rate_limit_error", code="contract_spend_limit_reached"), "misconfigured", "check the spend limits"),
+    (429, envelope("rate_limit_error", code="ramp_limit_exceeded"), "rate_limited", "429 ramp_limit_exceeded"),
+    (429, envelope("rate_limit_error", CREDIT), "rate_limited", "429 rate_limit_error"),
+    (400, envelope(INVALID, "You have reached your specified API usage limits."), "misconfigured", "spend limits"),
+    (400, envelope(INVALID, "You have reached your specified workspace API usage"), "misconfigured", "spend limits"),
+    (400, envelope(INVALID, "This organization has been disabled."), "misconfigured", "organization"),
+    (400, envelope(INVALID, code="organization_on_hold"), "misconfigured", "organization"),
+    (400, envelope(INVALID, code="region_not_supported"), "misconfigured", "region"),
+    (403, {"error": {"type": "forbidden", "message": "Request not allowed"}}, "misconfigured", "403 forbidden: check"),
+    (403, "<html>Words of a proxy</html>", "misconfigured", "403: check"),
+    (401, envelope("auth_error"), "misconfigured", "401 auth_error: check ANTHROPIC_API_KEY"),
+    (401, envelope("token_expired"), "misconfigured", "401 token_expired: check ANTHROPIC_API_KEY"),
+    (429, envelope("budget_exceeded"), "rate_limited", "429 budget_exceeded"),
+    (400, envelope("budget_exceeded", "ExceededBudget: Budget has been exceeded!"), "misconfigured", "spend limits"),
+    (429, envelope("None"), "rate_limited", "429"),
+    (429, {"message": "Too many tokens, please wait before trying again."}, "rate_limited", "429"),
+    (429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}, "rate_limited", "429"),
+    (429, [{"error": {"code": 429, "message": "Words of the API"}}], "rate_limited", "429"),
+    (400, {"message": "The provided model identifier is invalid."}, "not_found", "check ANTHROPIC_MODEL"),
+    (400, envelope(INVALID, "model: String should have at least 1 character"), "not_found", "check ANTHROPIC_MODEL"),
+    (400, envelope("None", "/v1/messages: Invalid model name passed in"), "not_found", "check ANTHROPIC_MODEL"),
+    (400, envelope(INVALID, "system: text content blocks must be non-empty"), "misconfigured", "CLAUDE_SYSTEM_PROMPT"),
+    (400, envelope(INVALID, "system.0: cache_control cannot be set for"), "misconfigured", "CLAUDE_SYSTEM_PROMPT"),
+    (400, envelope(INVALID, "max_tokens: 1000000 > 64000, which is"), "misconfigured", "check CLAUDE_MAX_TOKENS"),
+    (400, envelope(INVALID, "prompt is too long: 208310 tokens > 200000"), "unavailable", "too long"),
+    (400, envelope(INVALID, "input length and `max_tokens` exceed context"), "unavailable", "too long"),
+    (413, "<html>", "unavailable", "413: the question with its history is too long"),
+    (400, envelope(INVALID, "Output blocked by content filtering policy"), "unavailable", "filter"),
+    (400, envelope(INVALID, "messages.0: my system: max_tokens and credit balance"), "unavailable", f"400 {INVALID}"),
+    *((status, None, "misconfigured", "check ANTHROPIC_BASE_URL") for status in (301, 304, 307, 308, 405, 407, 511)),
+    (404, None, "not_found", "404: check ANTHROPIC_MODEL"),
+    (400, None, "unavailable", "400"),
+    *((200, body, "unavailable", "200") for body in (None, [], 5, "overloaded", {"error": 5}, {"error": {"type": []}})),
+    (400, envelope("Words of the API"), "unavailable", "400"),
+    (400, envelope("\ud800", "\ud800", "\ud800"), "unavailable", "400"),
+    (400, envelope(["a"], {"a": 1}, 5), "unavailable", "400"),
+    (400, envelope(None, "x" * 1_000_000), "unavailable", "400"),
 ]
 
 
-@pytest.mark.parametrize(("error_type", "error_code", "kind", "detail"), REPORTED)
-def test_what_the_api_reports_says_what_to_check(error_type, error_code, kind, detail):
-    failure = reported(error_type, error_code=error_code)
-    assert (failure.kind, failure.detail) == (kind, detail)
+@pytest.mark.parametrize(("status", "body", "kind", "detail"), REPORTED)
+def test_what_the_api_reports_says_what_to_check_and_quotes_nothing(status, body, kind, detail):
+    failure = reported(body, status=status)
+    assert (failure.kind, detail in failure.detail) == (kind, True), failure.detail
+    assert "Words" not in failure.detail
+    failure.detail.encode()
 
 
 def test_a_status_error_is_known_by_its_type():

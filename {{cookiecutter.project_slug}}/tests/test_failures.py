@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import re
 
 import pytest
 from django.utils.functional import lazystr
@@ -28,12 +29,24 @@ TABLE = {
     "api_error": UNAVAILABLE,
     "timeout_error": UNAVAILABLE,
     "overloaded_error": UNAVAILABLE,
+    "no_credit": MISCONFIGURED,
+    "usage_limit": MISCONFIGURED,
+    "spend_limit": MISCONFIGURED,
+    "disabled": MISCONFIGURED,
+    "on_hold": MISCONFIGURED,
+    "forbidden": MISCONFIGURED,
+    "prompt_too_long": UNAVAILABLE,
+    "content_filter": UNAVAILABLE,
+    "gateway_key": MISCONFIGURED,
+    "gateway_budget": LIMITED,
+    "redirect": MISCONFIGURED,
     "connect": UNAVAILABLE,
     "reset": UNAVAILABLE,
     "timeout": TOO_LONG,
     "html": UNAVAILABLE,
     "broken_json": UNAVAILABLE,
     "stream_error": UNAVAILABLE,
+    "stream_no_credit": MISCONFIGURED,
     "stream_cut": UNAVAILABLE,
     "stream_broken_event": UNAVAILABLE,
     "stream_reset": UNAVAILABLE,
@@ -59,6 +72,45 @@ def test_a_failed_call_is_one_public_sentence_and_one_line_in_the_log(user, capl
 def test_no_other_line_of_the_log_calls_it_an_error(user, caplog):
     user.post("/chat/ask/", {"prompt": "fail overloaded_error"})
     assert [record.name for record in caplog.records] == ["claude"]
+
+
+def test_the_documents_list_every_failure_that_can_be_typed(settings):
+    listed = (settings.BASE_DIR / "docs/api.md").read_text().partition("## Try them")[2]
+    assert set(re.findall(r"`fail (\w+)`", listed)) == set(offline.FAILURES)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_credit", "check the account's credit"),
+        ("usage_limit", "check the spend limits"),
+        ("spend_limit", "check the spend limits"),
+        ("disabled", "check whether the organization"),
+        ("on_hold", "check whether the organization"),
+        ("forbidden", "from which region"),
+        ("redirect", "check ANTHROPIC_BASE_URL and the proxy"),
+    ],
+)
+def test_what_the_account_or_the_proxy_refuses_names_what_to_check_and_quotes_nothing(user, caplog, name, words):
+    user.post("/chat/ask/", {"prompt": f"fail {name}"})
+    assert words in caplog.text
+    assert offline.SAID[name].message not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("ANTHROPIC_MODEL", ""), ("CLAUDE_MAX_TOKENS", 200_000), ("CLAUDE_SYSTEM_PROMPT", " ")]
+)
+def test_a_setting_that_the_api_refuses_is_named_in_the_log(user, settings, caplog, setting, value):
+    setattr(settings, setting, value)
+    assert user.post("/chat/ask/", {"prompt": "Hello"}).status >= 500
+    (record,) = [record for record in caplog.records if record.name == "claude"]
+    assert (record.levelno, f"check {setting}" in record.getMessage()) == (logging.ERROR, True)
+
+
+def test_a_limit_that_waiting_does_not_lift_is_not_tried_again(user, settings, wire):
+    settings.CLAUDE_MAX_RETRIES = 1
+    assert user.post("/chat/ask/", {"prompt": "fail spend_limit"}).status == 500
+    assert len(wire) == 1
 
 
 def test_a_wrong_key_names_the_setting_in_the_log(user, caplog):

@@ -78,7 +78,14 @@ def test_text_may_come_with_the_start_of_its_block():
         ("content_block_start", {"content_block": {"type": "thinking", "thinking": "hm", "text": "no"}}),
         ("content_block_delta", {"delta": {"type": "thinking_delta", "thinking": "hm"}}),
         ("content_block_delta", {"delta": {"type": "a_delta_to_come", "text": "no"}}),
+        text(5),
+        ("content_block_start", {"content_block": {"type": "text", "text": None}}),
+        ("content_block_start", {"content_block": {"type": "text"}}),
+        ("content_block_delta", {"delta": {"type": "text_delta"}}),
         ("message_delta", {"delta": None, "usage": None}),
+        ("message_delta", {"delta": "x", "usage": "x"}),
+        ("message_delta", {"delta": {"stop_reason": 5}}),
+        ("message_delta", ["x"]),
         ("an_event_to_come", []),
     ],
 )
@@ -87,7 +94,13 @@ def test_what_is_no_text_shows_nothing_and_costs_no_answer(event):
     assert (pieces[2], reader.answer) == ("", "Yes")
 
 
-@pytest.mark.parametrize("count", ["12", 1.5, None, -1, True, {}, []])
+@pytest.mark.parametrize("message", [None, "x", {"model": 5, "usage": [1]}, {"model": None, "usage": None}])
+def test_a_start_of_any_shape_costs_no_answer(message):
+    reader, _ = read(("message_start", {"message": message}), text("Yes"), END, STOP)
+    assert (reader.answer, reader.answer.model) == ("Yes", "a model")
+
+
+@pytest.mark.parametrize("count", ["12", 1.5, None, -1, True, {}, [], 10**30, float("nan"), float("inf")])
 def test_a_count_that_is_none_is_ignored(count):
     reader, _ = read(START, ("message_delta", {"delta": {}, "usage": {"output_tokens": count}}))
     assert reader.usage.output_tokens == 1
@@ -132,7 +145,7 @@ def test_an_error_event_of_any_shape_is_a_failure(error):
         "<!doctype html>",
         SimpleNamespace(content="Yes", stop_reason="end_turn"),
         SimpleNamespace(content=None, stop_reason="end_turn"),
-        SimpleNamespace(content=[], stop_reason=None),
+        SimpleNamespace(content=[], stop_reason=None, model=None, usage=None),
     ],
 )
 def test_what_is_no_message_is_a_failure(message):
@@ -145,6 +158,8 @@ def test_the_text_blocks_of_a_message_are_its_answer():
         SimpleNamespace(type="thinking", thinking="hm"),
         SimpleNamespace(type="text", text="Yes"),
         SimpleNamespace(type="text", text=None),
+        SimpleNamespace(type="text"),
+        {"type": "text", "text": "no"},
         SimpleNamespace(type="a_block_to_come", text="no"),
         None,
     ]
