@@ -2,12 +2,14 @@
 
 import json
 import os
+import pty
 import re
 import runpy
 import shlex
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -148,6 +150,27 @@ def test_the_next_steps(terminal):
     assert terminal.run(f"{steps[0]} && pwd").stdout == f"{terminal.work / 'some where' / 'my_claude_app'}\n"
     assert "put the key into .env: ANTHROPIC_API_KEY=" in done.stdout
     assert "To have git check each commit: git init && make hooks\n" in done.stdout
+
+
+def test_the_readme_shows_what_the_terminal_asks_and_says(terminal):
+    """Each question is answered with Enter, in a terminal of 80 columns."""
+    script(terminal.bin / "uv")
+    environ = {"PATH": terminal.bin, "HOME": terminal.home, "TMPDIR": terminal.tmp, "TERM": "dumb", "NO_COLOR": "1"}
+    ours, theirs = pty.openpty()
+    command = ["/bin/sh", "-c", f"cookiecutter {shlex.quote(str(TEMPLATE))}"]
+    process = subprocess.Popen(command, cwd=terminal.work, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with open(ours, "r+b", buffering=0) as screen, suppress(OSError):  # as Linux says that the other end is closed
+        while piece := screen.read(4096):
+            said += piece
+            if said.endswith(b"): "):
+                screen.write(b"\n")
+    assert process.wait() == 0
+    lines = [line.rstrip() for line in said.decode().strip("\r\n").splitlines()]
+    shown = re.search(r"```text\n(  \[1/.*?)\n```", (TEMPLATE / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert shown, "\n".join(lines)
+    assert shown[1].splitlines() == lines
 
 
 def test_inside_another_project_what_does_not_work_is_said_with_what_to_do(terminal):
