@@ -6,6 +6,8 @@ def claim(request: HttpRequest) -> Question:
     """
     try:
         return claim_in_database(request)
+    except Error as error:
+        raise database_failure(error) from None
     finally:
         release_connections()
 
@@ -17,24 +19,25 @@ def claim_in_database(request: HttpRequest) -> Question:
         raise Refused(400, "The idempotency_key is not a UUID: please reload the page and ask again.") from None
     if key is None:
         return Question()
-    user: Any = request.user  # signed in, or the view would not ask
     now = timezone.now()
-    Question.objects.filter(asked_at__lt=now - timedelta(seconds=settings.CHAT_REMEMBER)).delete()
+    old = Question.objects.filter(asked_at__lt=now - timedelta(seconds=settings.CHAT_REMEMBER))
+    old.exclude(keeper.under_way()).delete()
     asked = request.POST.getlist("prompt")
-# % if cookiecutter.view_style == "async"
+    # % if cookiecutter.view_style == "async"
     # The answers of ask-many are none for the other endpoints, which share theirs.
     asked = [str(getattr(request.resolver_match, "url_name", "") == "ask_many"), *asked]
-# % endif
+    # % endif
     digest = salted_hmac("chat.question", "\0".join(asked), algorithm="sha256").hexdigest()
-    try:
-        with transaction.atomic():
-            return Question.objects.create(user=user, idempotency_key=key, digest=digest, asked_at=now)
-    except IntegrityError:
-        question = Question.objects.get(user=user, idempotency_key=key)
+    user: Any = request.user  # signed in, or the view would not ask
+    question, created = Question.objects.get_or_create(
+        user=user, idempotency_key=key, defaults={"digest": digest, "asked_at": now}
+    )
     if question.digest != digest:
         raise Refused(422, "This idempotency_key belongs to another question: please reload the page and ask again.")
     if question.answer is None:
-        take_over(question, now)
+        if not created:
+            take_over(question, now)
+        keeper.of_this_process().begin(question)
     return question
 
 
@@ -46,32 +49,20 @@ def read_key(request: HttpRequest) -> uuid.UUID | None:
 
 def take_over(question: Question, now: datetime) -> None:
     """Makes an unanswered question ours, when nobody is answering it. Raises `Refused` otherwise."""
-    dead = now - timedelta(seconds=settings.CLAUDE_DEADLINE + GRACE)
-    free = question.state == Question.State.FAILED or question.asked_at < dead
-    if not (free and unchanged(question).update(state=Question.State.ASKED, asked_at=now)):
-        raise Refused(409, "This question is being answered already: please wait for its answer.")
+    if question.state == Question.State.LOST:
+        raise Refused(410, "This question was answered, but the answer could not be kept. Ask again for a new answer.")
+    free = keeper.unchanged(question).exclude(keeper.under_way())
+    if not free.update(state=Question.State.ASKED, asked_at=now, alive_at=Now()):
+        silence = keeper.silence(question)
+        if silence < 2 * keeper.RENEWAL:
+            raise Refused(409, "This question is being answered already: please wait for its answer.")
+        left = max(1, math.ceil(keeper.LEASE - silence))
+        sentence = f"The server that was answering this question is silent: please try again in {left} seconds."
+        raise Refused(409, sentence, retry_after=left)
     question.state, question.asked_at = Question.State.ASKED, now
 
 
-def unchanged(question: Question) -> QuerySet[Question]:
-    """The row of a question, as long as no other request has changed it: of two that try to, one does."""
-    return Question.objects.filter(pk=question.pk, state=question.state, asked_at=question.asked_at)
-
-
 def settle(question: Question) -> None:
-    """Keeps the answer, or that there is none, unless another request has taken the question over meanwhile.
-
-    When the database fails the user still gets the answer, which has been paid for. No connection is held afterwards:
-    the user may be slow to read.
-    """
-    if question.pk is None or question.state == Question.State.ANSWERED:
-        return
-    ours = unchanged(question)
-    question.state = Question.State.FAILED if question.answer is None else Question.State.ANSWERED
-    try:
-        ours.update(state=question.state, answer=question.answer)
-    except Error as error:
-        # Its own words may quote the answer.
-        logger.error("An answer could not be kept: %s", type(error).__name__)
-    finally:
-        release_connections()
+    """Keeps the answer, or that there is none. The user, who has paid for it, does not wait for a broken database."""
+    if question.pk is not None and question.state == Question.State.ASKED:
+        keeper.of_this_process().end(question)

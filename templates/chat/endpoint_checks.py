@@ -12,6 +12,8 @@ def response_to(request: HttpRequest, error: Exception) -> HttpResponse:
     """The response in place of the one that an error prevented."""
     if isinstance(error, BadRequest | MultiPartParserError | SuspiciousOperation):
         raise error  # for Django, which calls config.error_views.bad_request
+    if isinstance(error, Error):  # even the session could not be read
+        error = database_failure(error)
     if not isinstance(error, Failure):
         logger.error("%s failed", request.path, exc_info=error)
         return error_response(Failure("unexpected"))

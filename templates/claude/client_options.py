@@ -19,12 +19,9 @@ def options() -> dict[str, Any]:
 def http_options() -> dict[str, Any]:
     """What the SDK's HTTP client is built with. No redirect takes a prompt elsewhere, and `claude.body` says why no gzip."""
     carrier = {"transport": StandIn()} if settings.CLAUDE_OFFLINE else {}
-    return {
-        "follow_redirects": False,
-        "headers": {"accept-encoding": "identity"},
-        "event_hooks": {"response": [calls.limit_response]},
-        **carrier,
-    }
+    hooks = {"request": [calls.limit_request], "response": [calls.limit_response]}
+    headers = {"accept-encoding": "identity"}
+    return {"follow_redirects": False, "headers": headers, "event_hooks": hooks, **carrier}
 
 
 # Two processes that share a client's sockets would read each other's answers.

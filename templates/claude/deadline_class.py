@@ -1,5 +1,12 @@
 # When the server ends what is still under way, on the monotonic clock, in seconds.
 drain_at = math.inf
+# How long a call may wait before it looks whether the server is stopping, in seconds.
+LOOK_AROUND = 1.0
+# How long the end of a response may take once its answer is whole, in seconds. If it comes by then, as it does from the
+# API, the connection serves the next call, too: a new one costs more.
+LINGER = 0.1
+# In seconds: no clock takes any number.
+MONTH = 30 * 24 * 60 * 60
 
 
 class Deadline:
@@ -16,12 +23,18 @@ class Deadline:
     def left(self) -> float:
         return self.ends_at - time.monotonic()
 
-    def timeout(self) -> httpx2.Timeout:
-        """For one attempt: no longer than what is left. Raises `error()` when nothing is."""
+    def check(self) -> float:
+        """The seconds that are left. Raises `error()` when none are."""
         left = self.left()
-        if left <= 0:
+        if not left > 0:
             raise self.error()
-        return httpx2.Timeout(min(settings.CLAUDE_TIMEOUT, left), connect=min(5, left))
+        return left
+
+    def timeout(self) -> httpx2.Timeout:
+        """For one attempt. Raises `error()` when no time is left."""
+        silence = min(MONTH, settings.CLAUDE_TIMEOUT)
+        left = self.check()
+        return httpx2.Timeout(silence, connect=min(5, left), pool=min(silence, left))
 
     def error(self) -> Exception:
         """What to raise when the time is up: of the call's own end and the server's, the earlier one is the reason.
@@ -32,14 +45,17 @@ class Deadline:
             return failures.Failure("restarting", "the server is stopping")
         return TimeoutError()
 
-    def forbids_retry(self, attempt: Any, cause: BaseException) -> bool:
-        """Whether another attempt would not help after an error of the network.
+    def instead_of_retry(self, attempt: Any, cause: BaseException) -> BaseException | None:
+        """What to raise after an error of the network that another attempt would not help.
 
         The pause before it would outlast the time, or Claude was at work on an answer in one piece, which is silent until
         it is whole: another would be paid for again, and take as long.
         """
+        if isinstance(cause, httpx2.TimeoutException) and self.left() < 0.1:
+            return self.error()
         at_work = isinstance(cause, httpx2.ReadTimeout) and not attempt.stream
-        return at_work or isinstance(cause, failures.Failure) or pause_after(attempt) >= self.left()
+        in_vain = at_work or isinstance(cause, failures.Failure) or pause_after(attempt) >= self.left()
+        return cause if in_vain else None
 
     def limit_retry(self, attempt: Any, response: httpx2.Response) -> None:
         """Forbids a retry that would wait for longer than CLAUDE_RETRY_AFTER_CAP, or past the end."""

@@ -11,7 +11,7 @@ if DATABASE_URL:
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
         "min_size": 1,
         "max_size": config("DATABASE_POOL", default=8, cast=int),
-        "timeout": 10,  # seconds that a request waits for one
+        "timeout": 5,  # seconds that a request waits for one
         # While the server is down, the pool waits twice as long before each new attempt, up to minutes. After this time
         # it gives up, and the next request makes it start again.
         "reconnect_timeout": 10,  # seconds

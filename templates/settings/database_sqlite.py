@@ -6,7 +6,7 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": BASE_DIR / config("DATABASE_PATH", default="db.sqlite3"),
         "OPTIONS": {
-            "timeout": 20,  # seconds
+            "timeout": 5,  # seconds
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         },

@@ -66,18 +66,24 @@ def test_a_killed_worker_cuts_its_streams_and_loses_no_answer(production, lane, 
         # Of those who had their answer, nobody loses it, whichever worker they come to.
         for _ in range(10):
             assert served.user().post("/chat/ask/", first).json == answered
-        # The other question is its dead worker's until CLAUDE_DEADLINE has passed.
+        # The other question is its dead worker's until that has been silent for a minute.
         assert served.user().post("/chat/ask/", cut).status == 409
-        put_back(served, cut)
+        put_back(served, cut, seconds=40)
+        reply = served.user().post("/chat/ask/", cut)
+        assert (reply.status, "is silent: please try again in" in reply.json["error"]) == (409, True)
+        assert 0 < int(reply.headers["Retry-After"]) <= 20
+        put_back(served, cut, seconds=20)
         reply = served.user().post("/chat/ask/", cut)
         assert (reply.status, reply.json["answer"]) == (200, "You asked: Why is the sky blue?")
         assert len(lane.requests()) == 3
 
 
-def put_back(served, fields):
-    """The clock of one question, by longer than CLAUDE_DEADLINE and the grace."""
+def put_back(served, fields, seconds):
+    """The clock of one question."""
     with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
-        change = "UPDATE chat_question SET asked_at = datetime(asked_at, '-1 hour') WHERE idempotency_key = ?"
+        change = (
+            f"UPDATE chat_question SET alive_at = datetime(alive_at, '-{seconds} seconds') WHERE idempotency_key = ?"
+        )
         assert database.execute(change, [fields["idempotency_key"].replace("-", "")]).rowcount == 1
     database.close()
 
@@ -101,8 +107,16 @@ def test_a_restart_of_postgresql_costs_no_request_and_no_stream(on_postgresql, d
         *deltas, done = list(stream.events())
         assert [event["delta"] for event in deltas] == WORDS[1:]
         assert done["done"]
-        # It has been kept after the restart, and all that was kept before is still there.
-        assert served.user().post("/chat/ask/", streamed).json["answer"] == "".join(WORDS)
+        # It is kept as soon as the pool has connections again, and all that was kept before is still there.
+        replies = []
+
+        def kept():
+            replies.append(served.user().post("/chat/ask/", streamed))
+            return replies[-1].status == 200
+
+        until(kept, seconds=30)
+        assert {reply.status for reply in replies[:-1]} <= {409, 503}
+        assert replies[-1].json["answer"] == "".join(WORDS)
         assert served.user().post("/chat/ask/", first).json == answered
         assert len(lane.requests()) == 2
 

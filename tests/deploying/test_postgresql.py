@@ -37,13 +37,13 @@ def production(server, bake, environment, tmp_path_factory):
 
 def wait_for_connections(seconds):
     """Has a project wait so long for a connection of its pool."""
-    return lambda project: change_line(project / "config/settings.py", '"timeout": 10,', f'"timeout": {seconds},')
+    return lambda project: change_line(project / "config/settings.py", '"timeout": 5,', f'"timeout": {seconds},')
 
 
 @pytest.fixture(scope="module")
 def in_production(production, shared_lane, tmp_path_factory):
     settings = {"WEB_WORKERS": "2", "WEB_THREADS": str(STREAMS), "DATABASE_POOL": str(POOL)}
-    # With all those who ask at once, a busy machine may take longer than the 10 seconds of the project.
+    # With all those who ask at once, a busy machine may take longer than the 5 seconds of the project.
     settings["change"] = wait_for_connections(60)
     with production.serving(tmp_path_factory.mktemp, shared_lane.base_url, **settings) as serve:
         yield serve
@@ -188,4 +188,4 @@ def test_sqlite_writes_ahead_waits_its_turn_and_locks_when_a_transaction_begins(
         environment(project, find_python("oldest")),
         **development,
     )
-    assert said.splitlines() == ["wal 20000 1", "database is locked"]
+    assert said.splitlines() == ["wal 5000 1", "database is locked"]

@@ -2,10 +2,12 @@
 
 import itertools
 import signal
+import socket
 import sqlite3
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -227,15 +229,16 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     lane.rule("too long", Answer(deltas=WORDS, gated=True))
     lane.rule("pings", Pings(0.1, after=1, answer=Answer(deltas=WORDS)))
     lane.rule("no word", Answer(deltas=WORDS, gated=True))
-    keys = {name: str(uuid.uuid4()) for name in ("in time", "too long")}
+    lane.rule("no byte", Answer(held=True))
+    keys = {name: str(uuid.uuid4()) for name in ("in time", "too long", "no byte")}
 
     def ask(prompt, path="/chat/stream/"):
         fields = {"prompt": prompt} | ({"idempotency_key": keys[prompt]} if prompt in keys else {})
         return served.user().start_post(path, fields)
 
     in_time, too_long, pings = ask("in time"), ask("too long"), ask("pings")
-    whole, no_word = ask("whole", "/chat/ask/"), ask("no word")
-    calls = {call.prompt: call.index for call in lane.wait(arrived=5, timeout=60)}
+    whole, no_word, no_byte = ask("whole", "/chat/ask/"), ask("no word"), ask("no byte", "/chat/ask/")
+    calls = {call.prompt: call.index for call in lane.wait(arrived=6, timeout=60)}
     for name in ("in time", "too long"):
         lane.release(1, request=calls[name])
     assert [next(reply.events()) for reply in (in_time, too_long, pings)] == [{"delta": "The "}] * 3
@@ -249,11 +252,11 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     assert whole.json["answer"] == "You asked: whole"
     assert list(iter(too_long.read_event, None)) == [RESTARTING]
     assert [event for event in iter(pings.read_event, None) if event != ": keepalive"] == [RESTARTING]
-    assert (no_word.status, no_word.json) == (503, RESTARTING)
+    assert (no_word.status, no_word.json) == (no_byte.status, no_byte.json) == (503, RESTARTING)
 
     # uvicorn ends by the signal itself, once all is done.
     assert served.server.process.wait(10) in (0, -signal.SIGTERM)
-    assert len(log.lines("Claude call failed: restarting")) == 3
+    assert len(log.lines("Claude call failed: restarting")) == 4
     assert not log.lines("Traceback")
     with sqlite3.connect(served.project / "db.sqlite3") as database:
         kept = dict(database.execute("SELECT idempotency_key, state FROM chat_question"))
@@ -261,4 +264,46 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     assert {name: kept[key.replace("-", "")] for name, key in keys.items()} == {
         "in time": "answered",
         "too long": "failed",
+        "no byte": "failed",
     }
+
+
+# --- Slow clients -------------------------------------------------------------------------------------
+
+SLOW = {"streaming": "gunicorn", "async": "uvicorn"}
+HEAD = b"POST /sign-in/ HTTP/1.1\r\nHost: example.com\r\nX-Forwarded-Proto: https\r\n"
+UNFINISHED = {"nothing": b"", "half a head": HEAD, "half a body": HEAD + b"Content-Length: 9\r\n\r\nprom"}
+
+
+@pytest.mark.parametrize("view_style", SLOW)
+def test_a_client_who_is_too_slow_holds_nobody_up(serve, lane, view_style):
+    """One who does not send a request, or sends it byte by byte, and one who does not read the answer."""
+
+    def hurry(project):
+        file = project / "config" / f"{SLOW[view_style]}.py"
+        values = file.read_text(encoding="utf-8").replace("REQUEST_SECONDS = 30", "REQUEST_SECONDS = 1")
+        file.write_text(values.replace("SEND_SECONDS = 60", "SEND_SECONDS = 1"), encoding="utf-8")
+
+    served = serve({"view_style": view_style}, change=hurry, WEB_WORKERS="1", WEB_THREADS="1")
+    log = Log(served.server)
+    user = served.user()
+    for begun in UNFINISHED.values():
+        for more in (b"", b"x"):
+            with socket.create_connection(("127.0.0.1", served.server.port)) as client:
+                client.sendall(begun)
+                client.settimeout(0.2)
+                ends_at = time.monotonic() + 15
+                with suppress(ConnectionError):
+                    while time.monotonic() < ends_at:
+                        with suppress(TimeoutError):
+                            if not client.recv(9999):
+                                break
+                        client.sendall(more if begun else b"")
+                assert time.monotonic() < ends_at
+    lane.script(Answer(deltas=["x" * 100_000] * 300))
+    reply = user.start_post("/chat/stream/", {"prompt": "Who reads this?"})
+    (call,) = lane.wait(left=1, timeout=30)
+    assert call.outcome == "client left"
+    assert user.post("/chat/ask/", {"prompt": "Who is next?"}).json["answer"] == "You asked: Who is next?"
+    reply.close()
+    assert not log.lines("Traceback")

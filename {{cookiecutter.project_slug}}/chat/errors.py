@@ -1,11 +1,15 @@
-"""A failure as JSON, for scripts."""
+"""A failure as JSON, for scripts, and the failure that a broken database is."""
 
+import logging
 import math
 from typing import Any
 
+from django.db import Error
 from django.http import JsonResponse
 
-from claude.failures import Failure
+from claude.failures import Failure, Refused
+
+logger = logging.getLogger("chat")
 
 
 def error_json(failure: Failure) -> dict[str, Any]:
@@ -17,3 +21,10 @@ def error_response(failure: Failure) -> JsonResponse:
     if failure.retry_after is not None:
         response["Retry-After"] = math.ceil(failure.retry_after)
     return response
+
+
+def database_failure(error: Error) -> Refused:
+    """What the user gets in place of an answer while the database is locked, full or gone. Claude was not asked."""
+    # Its own words may quote the question.
+    logger.error("The database could not take a question: %s", type(error).__name__)
+    return Refused(503, "Your question could not be taken: please ask again in a moment.")

@@ -16,8 +16,8 @@ def page_response(
     request: HttpRequest, answer: Mapping[str, Any] | None = None, failure: Failure | None = None
 ) -> HttpResponse:
     prompt = request.POST.get("prompt", "")
-    # The next question gets a key of its own; one that is being answered keeps its key until it is.
-    key = request.POST.get("idempotency_key") if failure and failure.status == 409 else None
+    # The next question gets a key of its own; one that may be answered, or be answered already, keeps its key until then.
+    key = request.POST.get("idempotency_key") if failure and failure.status in {409, 503} else None
     context = {
         "form": PromptForm(initial={"prompt": prompt if failure else ""}),
         "endpoint": reverse("chat:{{ 'ask' if cookiecutter.view_style == 'sync' else 'stream' }}"),
@@ -28,4 +28,6 @@ def page_response(
         "error": failure.sentence if failure else "",
         **(answer or {}),
     }
+    # Half a character, which JSON can hold and a page cannot, is shown as a question mark.
+    context["answer"] = context["answer"].encode(errors="replace").decode()
     return render(request, "chat/page.html", context, status=failure.status if failure else 200)

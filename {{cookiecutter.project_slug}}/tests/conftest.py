@@ -5,12 +5,18 @@ question that begins with `fail` makes a call fail; `claude.offline.FAILURES` li
 """
 
 import itertools
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx2
 import pytest
 
 from claude import offline
+# % if cookiecutter.view_style != "async"
+from claude.client import get_client
+# % endif
 from tests.asking import Browser
 
 
@@ -42,15 +48,44 @@ def wire(monkeypatch) -> list[dict[str, Any]]:
     return seen
 
 
+class Api(socketserver.ThreadingTCPServer):
+    """A server on this machine in the place of the API: `answer(connection)` says, byte by byte, what it does."""
+
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Questions)
+        self.answer: Callable[[socket.socket], object] = lambda connection: None
+        self.connections = 0
+        self.questions = 0
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """The project has hung up."""
+
+
+class Questions(socketserver.StreamRequestHandler):
+    server: Api
+
+    def handle(self) -> None:
+        self.server.connections += 1
+        while head := list(itertools.takewhile(bytes.strip, self.rfile)):
+            (length,) = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length")]
+            self.rfile.read(length)
+            self.server.questions += 1
+            if not self.server.answer(self.connection):
+                return
+
+
 @pytest.fixture
-def trickle(monkeypatch, settings) -> list[Any]:
-    """Has Claude send a space now and then, and nothing else, ever. Gives the requests that it was sent."""
-    seen = []
-
-    def respond(request, body):
-        seen.append(body)
-        return httpx2.Response(200, stream=offline.EventStream(itertools.repeat(" ")))
-
-    settings.CLAUDE_OFFLINE_PAUSE = 0.02
-    monkeypatch.setattr(offline, "respond", respond)
-    return seen
+def api(settings) -> Iterator[Api]:
+    with Api() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        settings.CLAUDE_OFFLINE = False
+        settings.ANTHROPIC_API_KEY = "sk-ant-test"
+        settings.ANTHROPIC_BASE_URL = f"http://127.0.0.1:{server.server_address[1]}"
+        yield server
+        # % if cookiecutter.view_style != "async"
+        get_client().close()
+        # % endif
+        server.shutdown()

@@ -108,13 +108,6 @@ def test_a_browser_keeps_no_copy_of_the_page_for_whoever_comes_next(user):
     assert "no-store" in user.get("/").headers["Cache-Control"]
 
 
-def test_an_answer_that_trickles_in_has_a_deadline(user, settings, trickle):
-    settings.CLAUDE_DEADLINE = 0.1
-    reply = user.post("/chat/ask/", {"prompt": "Hello"})
-    assert reply.json == {"error": "The answer took too long", "status": 504}
-    assert len(trickle) == 1
-
-
 @pytest.mark.parametrize("path", ["/chat/ask/", "/"])
 @pytest.mark.parametrize("charset", ["utf-7", "utf-16", "unicode_escape"])
 def test_a_form_in_another_encoding_is_refused(user, wire, path, charset):

@@ -13,7 +13,6 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from claude import calls
-from claude.deadline import Deadline
 from claude.failures import Failure, Refused
 from claude.messages import Usage
 from tests.asking import ask, read_response, within_a_call
@@ -300,18 +299,6 @@ def test_a_second_stream_that_breaks_off_is_not_taken_for_the_first():
 
 
 # --- Time -----------------------------------------------------------------------------------------
-
-
-def test_calls_may_share_one_deadline(trickle, settings):
-    settings.CLAUDE_DEADLINE = 0.1
-    deadline = Deadline()
-    kinds = []
-    for _ in range(2):
-        with pytest.raises(Failure) as caught:
-            ask(deadline=deadline)
-        kinds.append(caught.value.kind)
-    assert kinds == ["timed_out", "timed_out"]
-    assert len(trickle) == 1
 
 
 def test_while_claude_answers_and_after_the_receivers_no_database_connection_is_held(monkeypatch, wire):

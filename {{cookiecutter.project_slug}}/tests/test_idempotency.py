@@ -1,15 +1,20 @@
 """A click is paid for once: what a second request with the same idempotency key gets."""
 
+import json
 import uuid
+from contextlib import contextmanager
 from datetime import timedelta
 
+import httpx2
 import pytest
-from django.db import OperationalError, connection
+from django.contrib.auth import get_user_model
+from django.db import DataError, OperationalError, connection
 from django.urls import resolve
 from django.utils import timezone
 
-from chat import idempotency
+from chat import idempotency, keeper
 from chat.models import Question
+from claude import offline
 from tests.endpoints import PATHS
 
 State = Question.State
@@ -30,6 +35,28 @@ def whole(reply) -> dict:
     return {"answer": "".join(piece["delta"] for piece in pieces), **{k: v for k, v in end.items() if k != "done"}}
 
 
+UPDATE_ANSWER = 'UPDATE "chat_question" SET "state" = %s, "answer"'
+
+
+@contextmanager
+def database_fails(begin: str, error=OperationalError):
+    """Has the database fail at each query that begins like this, in words that nobody should read."""
+
+    def execute(execute, sql, *args):
+        if sql.startswith(begin):
+            raise error("You asked why the sky is blue")
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(execute):
+        yield
+
+
+def make_silent(seconds: float) -> None:
+    """Has every question look as if its process was last heard of so long ago."""
+    alive_at = timezone.now() - timedelta(seconds=seconds)
+    Question.objects.update(state=State.ASKED, answer=None, alive_at=alive_at)
+
+
 def test_an_answered_question_is_answered_again_without_asking_claude(user, wire, click, path):
     first, second = user.post(path, click), user.post(path, click)
     assert whole(first) == whole(second)
@@ -48,12 +75,32 @@ def test_while_a_question_is_being_answered_another_click_is_refused(user, wire,
     assert len(wire) == 1
 
 
-def test_a_question_whose_worker_died_may_be_asked_again(user, wire, click, path, settings):
+def test_when_its_process_falls_silent_the_user_hears_when_to_ask_again(user, wire, click, path):
     user.post(path, click)
-    long_ago = timezone.now() - timedelta(seconds=settings.CLAUDE_DEADLINE + 60)
-    Question.objects.update(state=State.ASKED, answer=None, asked_at=long_ago)
+    make_silent(keeper.LEASE - 20)
+    reply = user.post(path, click)
+    assert (reply.status, reply.headers["Retry-After"]) == (409, "20")
+    assert (
+        reply.json["error"] == "The server that was answering this question is silent: please try again in 20 seconds."
+    )
+    assert len(wire) == 1
+
+
+def test_a_question_whose_process_died_may_be_asked_again(user, wire, click, path):
+    user.post(path, click)
+    make_silent(keeper.LEASE + 1)
     assert user.post(path, click).status == 200
     assert len(wire) == 2
+
+
+def test_a_question_that_is_being_answered_is_kept_alive_however_long_it_takes(user, rf, wire, click, path):
+    user.post(path, click)
+    make_silent(keeper.LEASE + 1)
+    idempotency.claim(by_hand(rf, path, click))
+    make_silent(keeper.LEASE + 1)
+    keeper.of_this_process().turn()
+    assert user.post(path, click).status == 409
+    assert len(wire) == 1
 
 
 def test_a_question_that_failed_may_be_asked_again(user, wire, click, path):
@@ -98,12 +145,28 @@ def test_answers_are_deleted_in_time_by_whoever_asks_next(user, anonymous, click
     assert Question.objects.get().user.username == "another"
 
 
-def test_a_worker_taken_for_dead_does_not_overwrite_the_next_answer(rf, django_user_model, click, path, settings):
+def test_a_question_that_is_being_answered_is_not_deleted_however_short_answers_are_kept(
+    user, rf, wire, click, path, settings
+):
+    settings.CHAT_REMEMBER = 0
+    idempotency.claim(by_hand(rf, path, click))
+    user.post(path, {"prompt": "Another", "idempotency_key": str(uuid.uuid4())})
+    assert user.post(path, click).status == 409
+    assert len(wire) == 1
+
+
+def by_hand(rf, path, click):
+    """A request of the user for the functions that take one."""
     request = rf.post(path, click)
-    request.user = django_user_model.objects.create_user("user")
+    request.user = get_user_model().objects.get(username="user")
     request.resolver_match = resolve(path)
+    return request
+
+
+def test_a_process_taken_for_dead_does_not_overwrite_the_next_answer(user, rf, click, path):
+    request = by_hand(rf, path, click)
     slow = idempotency.claim(request)
-    settings.CLAUDE_DEADLINE = -idempotency.GRACE
+    make_silent(keeper.LEASE + 1)
     quick = idempotency.claim(request)
     quick.answer = {"answer": "Rayleigh"}
     idempotency.settle(quick)
@@ -112,15 +175,63 @@ def test_a_worker_taken_for_dead_does_not_overwrite_the_next_answer(rf, django_u
     assert (question.state, question.answer) == (State.ANSWERED, {"answer": "Rayleigh"})
 
 
-def test_an_answer_that_cannot_be_kept_is_given_all_the_same(user, click, path, caplog):
-    def failing(execute, sql, *args):
-        if sql.startswith('UPDATE "chat_question"'):
-            raise OperationalError("You asked why the sky is blue")
-        return execute(sql, *args)
+def test_an_answer_of_any_characters_comes_back_as_it_was(user, monkeypatch, click, path):
+    text = "NUL \0, half a character \ud83d, a whole one \N{EARTH GLOBE EUROPE-AFRICA}, \\u0000 and \uffff"
 
-    with connection.execute_wrapper(failing):
-        reply = user.post(path, click)
-    assert "Why is the sky blue?" in whole(reply)["answer"]
-    (line,) = [record for record in caplog.records if record.name == "chat"]
-    assert line.levelname == "ERROR"
+    def respond(request, body):
+        message = offline.answer(body) | {"content": [{"type": "text", "text": text}]}
+        if body.get("stream"):
+            return httpx2.Response(200, stream=offline.EventStream(offline.events(message, None)))
+        return httpx2.Response(200, headers={"content-type": "application/json"}, content=json.dumps(message))
+
+    monkeypatch.setattr(offline, "respond", respond)
+    first = whole(user.post(path, click))
+    assert first["answer"] == text
+    monkeypatch.undo()
+    assert whole(user.post(path, click)) == first
+    assert "NUL" in user.post("/", click).text
+
+
+def test_an_answer_that_the_database_refuses_is_not_paid_for_twice_unasked(user, wire, click, path, caplog):
+    with database_fails(UPDATE_ANSWER, DataError):
+        assert "Why is the sky blue?" in whole(user.post(path, click))["answer"]
+    reply = user.post(path, click)
+    assert reply.status == 410
+    assert reply.json["error"] == (
+        "This question was answered, but the answer could not be kept. Ask again for a new answer."
+    )
+    assert len(wire) == 1
     assert "You asked" not in caplog.text
+
+
+def test_an_answer_that_the_database_cannot_take_now_is_given_and_stored_later(user, wire, click, path, caplog):
+    with database_fails('UPDATE "chat_question"'):
+        first = whole(user.post(path, click))
+        keeper.of_this_process().turn()
+    assert "Why is the sky blue?" in first["answer"]
+    assert user.post(path, click).status == 409
+    keeper.of_this_process().turn()
+    assert whole(user.post(path, click)) == first
+    assert len(wire) == 1
+    assert "You asked" not in caplog.text
+
+
+def test_an_answer_that_the_database_cannot_take_for_too_long_is_lost(user, wire, click, path, monkeypatch):
+    monkeypatch.setattr(keeper, "KEEP_TRYING", -1)
+    with database_fails(UPDATE_ANSWER):
+        user.post(path, click)
+    assert user.post(path, click).status == 410
+    assert len(wire) == 1
+
+
+@pytest.mark.parametrize("query", ['SELECT "django_session"', 'INSERT INTO "chat_question"'])
+def test_a_question_that_the_database_cannot_take_is_not_asked(user, wire, click, path, caplog, query):
+    with database_fails(query):
+        reply = user.post(path, click)
+    assert (reply.status, reply.json["error"]) == (
+        503,
+        "Your question could not be taken: please ask again in a moment.",
+    )
+    assert wire == []
+    assert "You asked" not in caplog.text
+    assert user.post(path, click).status == 200

@@ -1,9 +1,12 @@
 import uuid
 
 import django.db.models.deletion
+import django.db.models.functions.datetime
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
+
+import chat.models
 
 
 class Migration(migrations.Migration):
@@ -23,13 +26,14 @@ class Migration(migrations.Migration):
                 (
                     "state",
                     models.CharField(
-                        choices=[("asked", "Asked"), ("answered", "Answered"), ("failed", "Failed")],
+                        choices=[("asked", "Asked"), ("answered", "Answered"), ("failed", "Failed"), ("lost", "Lost")],
                         default="asked",
                         max_length=8,
                     ),
                 ),
                 ("asked_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ("answer", models.JSONField(null=True)),
+                ("alive_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("answer", chat.models.AnyJSONField(null=True)),
                 (
                     "user",
                     models.ForeignKey(

@@ -100,23 +100,27 @@ function uuid() {
 
 // --- The page -----------------------------------------------------------------------------------
 
-async function ask(question, key = uuid()) {
-  const turn = blank.cloneNode(true);
-  const text = turn.querySelector(".answer").appendChild(document.createTextNode(""));
+/** Asks in a new turn, or once more in the turn of a question. What had arrived there stays until there is better. */
+async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
+  const answer = turn.querySelector(".answer");
+  const text = answer.firstChild ?? answer.appendChild(document.createTextNode(""));
+  let stale = text.data;
   turn.querySelector(".question").textContent = question;
+  for (const element of turn.querySelectorAll("footer > :not(.usage)")) element.hidden = true;
   transcript.append(turn);
   turn.setAttribute("aria-busy", "true");
   document.body.toggleAttribute("data-busy", true);
   compose();
   status.textContent = "Generating";
-  note(turn, "waiting");
+  note(turn, "waiting", stale && "partial");
   following = true;
   follow();
 
   asking = new AbortController();
   const { signal } = asking;
   const outcome = await receive(question, key, signal, (delta) => {
-    if (!text.data) note(turn);
+    if (stale || !text.data) note(turn);
+    if (stale) stale = text.data = "";
     text.appendData(delta);
     follow();
   }).catch((problem) => {
@@ -127,6 +131,7 @@ async function ask(question, key = uuid()) {
 
   document.body.toggleAttribute("data-busy", false);
   turn.removeAttribute("aria-busy");
+  if (stale && !(outcome instanceof Failure)) text.data = "";
   if (outcome instanceof Failure) fail(turn, outcome, question, key, text.data);
   else finish(turn, outcome, text.data);
   if (text.data && navigator.clipboard) offer(turn, ".copy", (event) => copy(event.target, text.data));
@@ -147,22 +152,18 @@ function finish(turn, { stop_reason: reason, usage }, text) {
 function fail(turn, { note: name, sentence, status: code, wait }, question, key, text) {
   turn.querySelector('[data-note="error"]').textContent = sentence;
   end(turn, has(turn, name) ? name : "unexpected", text && "partial");
-  const leave = () => text || turn.remove(); // nothing that arrived is lost
   const keep = () => sessionStorage.setItem("question", question); // for the page that comes next
   if (code === 401) offer(turn, ".sign-in", keep);
   if (code === 403) offer(turn, ".reload", keep);
-  if (code < 400 || code === 409 || code === 429 || code >= 500) {
-    // Without a word from the server it may have answered all the same: under the same key that answer comes again.
-    const unknown = code === 409 || (!sentence && name !== "stopped");
-    const again = offer(turn, ".again", () => {
-      if (asking) return;
-      leave();
-      ask(question, unknown ? key : undefined);
-    });
+  if (code < 400 || [409, 410, 429].includes(code) || code >= 500) {
+    // The server may have answered all the same: under the same key that answer comes again, and is not paid for twice.
+    // After a stop nobody waits for it, and 410 says that it could not be kept.
+    const over = name === "stopped" || code === 410;
+    const again = offer(turn, ".again", () => asking || ask(question, over ? undefined : key, turn));
     if (wait) countDown(again, Date.now() + wait * 1000);
   }
   offer(turn, ".edit", () => {
-    leave();
+    if (!text) turn.remove(); // nothing that arrived is lost
     prompt.value = [question, prompt.value].filter(Boolean).join("\n\n");
     prompt.focus();
   });
@@ -187,7 +188,7 @@ function end(turn, ...names) {
 function offer(turn, selector, action) {
   const element = turn.querySelector(selector);
   element.hidden = false;
-  element.addEventListener("click", action);
+  element.onclick = action; // and not what was offered before the question was asked once more
   return element;
 }
 

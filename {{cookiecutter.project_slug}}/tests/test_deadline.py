@@ -1,0 +1,183 @@
+"""One clock for a whole call, against a server on this machine that sends what no good server would."""
+
+import json
+import math
+import struct
+from contextlib import suppress
+from socket import SO_LINGER, SOL_SOCKET
+
+import pytest
+
+from claude import deadline
+from claude.deadline import Deadline
+from claude.failures import Failure
+# % if cookiecutter.view_style == "sync"
+from tests.asking import ask
+# % else
+from tests.asking import ask, read_streams
+# % endif
+from tests.endpoints import PATHS
+
+pytestmark = pytest.mark.django_db
+
+TOO_LONG = {"error": "The answer took too long", "status": 504}
+RESTARTING = {"error": "The server is restarting, please ask again in a moment", "status": 503}
+UNAVAILABLE = {"error": "AI service unavailable", "status": 502}
+
+MESSAGE = {
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-test-model",
+    "content": [{"type": "text", "text": "The sky."}],
+    "stop_reason": "end_turn",
+    "usage": {"input_tokens": 1, "output_tokens": 2},
+}
+EVENTS = [
+    {"type": "message_start", "message": MESSAGE | {"content": [], "stop_reason": None}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "The sky."}},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
+    {"type": "message_stop"},
+]
+STREAM = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in EVENTS).encode()
+BODIES = {"/chat/ask/": json.dumps(MESSAGE).encode(), "/chat/stream/": STREAM}
+
+
+def head(path, *headers):
+    kind = "application/json" if path == "/chat/ask/" else "text/event-stream"
+    return "\r\n".join(["HTTP/1.1 200 OK", f"Content-Type: {kind}", *headers, "", ""]).encode()
+
+
+def chunk(data):
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def begin(path, ending):
+    """The first part of an answer, whose body is to end in a way of its own."""
+    body = BODIES[path]
+    part = body[: len(body) // 2]
+    return {
+        "no word": b"",
+        "half a header": b"HTTP/1.1 200 OK\r\nContent-Ty",
+        "early hints": b"HTTP/1.1 103 Early Hints\r\n\r\n",
+        "length": head(path, f"Content-Length: {len(body)}") + part,
+        "chunks": head(path, "Transfer-Encoding: chunked") + chunk(part),
+        "close": head(path, "Connection: close") + part,
+    }[ending]
+
+
+def go_on(connection, ending):
+    """Sends what keeps an answer going until the project hangs up."""
+    hint = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    more = {"half a header": b"x", "early hints": hint, "chunks": chunk(b" "), "close": b" "}
+    repeat(connection, more.get(ending, b""))
+
+
+def repeat(connection, data):
+    connection.settimeout(0.01)
+    while True:
+        connection.sendall(data)
+        with suppress(TimeoutError):
+            if not connection.recv(1):
+                return
+
+
+def reply_of(user, path):
+    reply = user.post(path, {"prompt": "Why?"})
+    return reply.events[-1] if reply.headers["Content-Type"] == "text/event-stream" else reply.json
+
+
+ENDINGS = ["no word", "half a header", "early hints", "length", "chunks", "close"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_call_ends_by_its_deadline_however_its_answer_would_end(user, api, settings, path, ending):
+    settings.CLAUDE_DEADLINE = 0.15
+    api.answer = lambda connection: [connection.sendall(begin(path, ending)), go_on(connection, ending)]
+    assert reply_of(user, path) == TOO_LONG
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_call_learns_that_the_server_stops_however_its_answer_would_end(user, api, monkeypatch, path, ending):
+    monkeypatch.setattr(deadline, "drain_at", math.inf)
+    monkeypatch.setattr(deadline, "LOOK_AROUND", 0.02)
+
+    def answer(connection):
+        connection.sendall(begin(path, ending))
+        deadline.drain(0.05)  # it waits by now, or will soon
+        go_on(connection, ending)
+
+    api.answer = answer
+    assert reply_of(user, path) == RESTARTING
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_a_cut_connection_is_no_answer(user, api, settings, path, ending, reset):
+    settings.CLAUDE_MAX_RETRIES = 0
+
+    def answer(connection):
+        connection.sendall(begin(path, ending))
+        if reset:
+            connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+
+    api.answer = answer
+    assert reply_of(user, path) == UNAVAILABLE
+
+
+@pytest.mark.parametrize("seconds", [1e10, math.inf, 1e300, 2])
+@pytest.mark.parametrize("timeout", [60, 1e10, math.inf, math.nan])
+def test_a_number_that_no_clock_takes_is_a_long_time(api, settings, seconds, timeout):
+    settings.CLAUDE_DEADLINE = seconds
+    settings.CLAUDE_TIMEOUT = timeout
+    body = BODIES["/chat/ask/"]
+    api.answer = lambda connection: connection.sendall(head("/chat/ask/", f"Content-Length: {len(body)}") + body)
+    assert ask()[0] == "The sky."
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, math.nan, -math.inf])
+def test_a_number_that_is_no_time_ends_a_call_at_once(api, seconds):
+    with pytest.raises(Failure) as caught:
+        ask(deadline=Deadline(seconds))
+    assert caught.value.kind == "timed_out"
+    assert api.questions == 0
+
+
+def test_calls_may_share_one_deadline(api, settings):
+    settings.CLAUDE_DEADLINE = 0.1
+    api.answer = lambda connection: go_on(connection, "early hints")
+    shared = Deadline()
+    kinds = []
+    for _ in range(2):
+        with pytest.raises(Failure) as caught:
+            ask(deadline=shared)
+        kinds.append(caught.value.kind)
+    assert kinds == ["timed_out", "timed_out"]
+    assert api.questions <= 1
+# % if cookiecutter.view_style != "sync"
+{{ "\n" }}
+@pytest.mark.parametrize("after", [b"", chunk(b": ping\n\n")], ids=["silent", "pings"])
+def test_an_answer_is_given_at_its_last_event_and_not_when_the_connection_ends(user, api, after):
+    """Which it never does, until the project closes it."""
+
+    def answer(connection):
+        connection.sendall(head("/chat/stream/", "Transfer-Encoding: chunked") + chunk(STREAM))
+        repeat(connection, after)
+
+    api.answer = answer
+    assert reply_of(user, "/chat/stream/")["done"] is True
+
+
+def test_a_connection_serves_the_next_call_when_its_answer_has_ended(api):
+    def answer(connection):
+        connection.sendall(head("/chat/stream/", "Transfer-Encoding: chunked") + chunk(STREAM))
+        connection.sendall(chunk(b""))
+        return True
+
+    api.answer = answer
+    assert read_streams(3) == 3 * ["The sky."]
+    assert (api.questions, api.connections) == (3, 1)
+# % endif
