@@ -10,7 +10,7 @@ import pytest
 import preloaded
 from bakery import name_of
 from claude_server.script import Answer
-from environments import find_python, run
+from environments import PYTHONS, find_python, run
 from postgres_server import OnPostgreSQL, postgresql
 from production import SETTINGS, by_turns, change_line, until, variants
 
@@ -55,6 +55,15 @@ on_postgresql = {"database": "postgresql"}
 def served_by_turns(*view_styles):
     """Has a test run on each of these styles once: the wrapper knows of no database."""
     return pytest.mark.parametrize("served", by_turns(*view_styles, **on_postgresql), ids=name_of, indirect=True)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("answers", variants("streaming", "async", "sync", **on_postgresql)[::2], ids=name_of)
+def test_a_server_starts_with_as_many_workers_as_it_has_by_default(production, shared_lane, tmp_path, answers, python):
+    """As in serving/test_processes.py on SQLite: on either pair of Python and Django."""
+    with production.serve(answers, tmp_path, shared_lane.base_url, python=python, WEB_WORKERS=None) as served:
+        reply = served.user().post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+    assert (reply.status, reply.json["answer"]) == (200, "You asked: Why is the sky blue?")
 
 
 @pytest.mark.parametrize("answers", variants("streaming", "async", "sync", **on_postgresql)[::2], ids=name_of)

@@ -8,6 +8,7 @@ import logging
 import os
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import available_timezones
 
 # % if cookiecutter.database == "postgresql"
 import dj_database_url
@@ -19,7 +20,6 @@ from config.env import config, csv
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
-PROJECT_DESCRIPTION = {{ python(cookiecutter.description) }}
 
 # --- Security -------------------------------------------------------------------------------------
 # https://docs.djangoproject.com/en/stable/howto/deployment/checklist/
@@ -169,7 +169,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Language, time, static files -----------------------------------------------------------------
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = "{{ cookiecutter.time_zone }}"
+# A name of the time zone database, such as Europe/Paris.
+TIME_ZONE = config("TIME_ZONE", default="") or "UTC"
+if TIME_ZONE != "UTC" and TIME_ZONE not in available_timezones() - {"Factory", "localtime"}:
+    raise ValueError(f"TIME_ZONE is {TIME_ZONE!r}, no time zone of this machine: use one such as Europe/Paris.")
 USE_TZ = True
 
 STATIC_URL = "static/"
