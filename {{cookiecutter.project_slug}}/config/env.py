@@ -9,6 +9,7 @@ from pathlib import Path
 # % endif
 from reprlib import repr as shortened
 from typing import Any
+from zoneinfo import available_timezones
 
 # % if cookiecutter.env_file
 from decouple import Config, Csv, strtobool
@@ -22,6 +23,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 # % endif
 csv = Csv()
+
 # What is said of a value of the wrong kind. None of these is a secret.
 TAKES = {
     int: "a whole number",
@@ -54,3 +56,10 @@ def config(name: str, default: Any, cast: Callable[[Any], Any] = str) -> Any:
         return cast(text or default)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is {shortened(text)}: it takes {TAKES.get(cast, error)}.") from None
+
+
+def time_zone(name: str) -> str:
+    """A name that the machine has; some lack old ones such as US/Eastern."""
+    if name != "UTC" and name not in available_timezones() - {"Factory", "localtime"}:
+        raise ValueError("a time zone that this machine knows, such as Europe/Paris")
+    return name

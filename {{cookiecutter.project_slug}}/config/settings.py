@@ -8,14 +8,13 @@ import logging
 import os
 from datetime import timedelta
 from pathlib import Path
-from zoneinfo import available_timezones
 
 # % if cookiecutter.database == "postgresql"
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
-from config.env import config, csv
+from config.env import config, csv, time_zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -170,9 +169,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en-us"
 # A name of the time zone database, such as Europe/Paris.
-TIME_ZONE = config("TIME_ZONE", default="") or "UTC"
-if TIME_ZONE != "UTC" and TIME_ZONE not in available_timezones() - {"Factory", "localtime"}:
-    raise ValueError(f"TIME_ZONE is {TIME_ZONE!r}, no time zone of this machine: use one such as Europe/Paris.")
+TIME_ZONE = config("TIME_ZONE", default="UTC", cast=time_zone)
 USE_TZ = True
 
 STATIC_URL = "static/"

@@ -1,10 +1,8 @@
 """What `manage.py check` finds."""
 
 import os
-import runpy
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -16,8 +14,6 @@ from claude.failures import Failure
 from config.checks import check_hosts, check_secret_key
 from config.checks import check_numbers as check_server_numbers
 from tests.asking import ask
-
-SETTINGS = str(Path(__file__).parent.parent / "config" / "settings.py")
 
 
 def found(check) -> list[str]:
@@ -243,19 +239,6 @@ def test_a_check_does_not_load_the_sdk_which_will_find_no_setting_of_its_own():
     program += "sys.exit('anthropic' in sys.modules or 'ANTHROPIC_LOG' in os.environ)"
     environment = {"DJANGO_SETTINGS_MODULE": "config.settings", "ANTHROPIC_LOG": "debug"}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
-
-
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "europe/paris", "../UTC", "localtime", "Factory"])
-def test_a_time_zone_that_is_none_ends_the_start_by_name(monkeypatch, zone):
-    monkeypatch.setenv("TIME_ZONE", zone)
-    with pytest.raises(Exception, match=r"TIME_ZONE.*such as Europe/Paris"):
-        runpy.run_path(SETTINGS)
-
-
-@pytest.mark.parametrize(("zone", "used"), [("", "UTC"), ("Europe/Paris", "Europe/Paris")])
-def test_a_time_zone_comes_from_the_environment(monkeypatch, zone, used):
-    monkeypatch.setenv("TIME_ZONE", zone)
-    assert runpy.run_path(SETTINGS)["TIME_ZONE"] == used
 
 
 def test_a_check_works_on_windows_which_cannot_fork(settings):

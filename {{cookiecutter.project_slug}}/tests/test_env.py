@@ -50,3 +50,16 @@ def test_a_setting_that_is_not_utf_8_is_named(read, monkeypatch):
     monkeypatch.setenv("SETTING", "caf\udce9")
     with pytest.raises(ImproperlyConfigured, match=r"^SETTING is not text in UTF-8"):
         read("SETTING", default="")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "europe/paris", "../UTC", "localtime", "Factory"])
+def test_a_time_zone_that_is_none_is_named(read, monkeypatch, zone):
+    monkeypatch.setenv("TIME_ZONE", zone)
+    with pytest.raises(ImproperlyConfigured, match=r"^TIME_ZONE is .* such as Europe/Paris\.$"):
+        read("TIME_ZONE", default="UTC", cast=env.time_zone)
+
+
+@pytest.mark.parametrize(("zone", "used"), [("", "UTC"), ("Europe/Paris", "Europe/Paris")])
+def test_a_time_zone_is_one_that_the_machine_knows(read, monkeypatch, zone, used):
+    monkeypatch.setenv("TIME_ZONE", zone)
+    assert read("TIME_ZONE", default="UTC", cast=env.time_zone) == used
