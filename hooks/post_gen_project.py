@@ -1,5 +1,7 @@
 """Finishes a new project: writes .env with a new SECRET_KEY, locks the dependencies, prints the next steps.
 
+Under cruft it writes neither, and `make run` does: cruft renders again to compare, and would print the secret.
+
 Cookiecutter renders this file and runs the copy in the project's folder. It deletes only empty folders, and it works
 without a network. Every bake waits for it, so slow imports are inside the functions.
 """
@@ -93,8 +95,54 @@ def first_line(text):
     return next((line for line in lines if line), "")
 
 
-def next_steps(folder, has_env_file):
-    """The next steps. `folder` is the path from the user's folder to the project, quoted for a shell."""
+def folders_from(folder):
+    """The folder and all those above it."""
+    while folder != os.path.dirname(folder):
+        yield folder
+        folder = os.path.dirname(folder)
+
+
+def repository_of(project):
+    """The root of the git repository that the project is in, or None."""
+    return next((folder for folder in folders_from(project) if os.path.exists(os.path.join(folder, ".git"))), None)
+
+
+def repository_notes(project, repository, on_github):
+    """What does not work below the root of a repository, and what to do."""
+    if repository in (None, project):
+        return []
+    path = os.path.relpath(project, repository)
+    notes = [
+        f"The git repository {repository} is around the project. `make hooks` would check all of it: have its own "
+        f"hooks run `make -C {path} lint`."
+    ]
+    if on_github:
+        notes.append(
+            f"GitHub reads .github/ at the root of a repository alone: move {path}/.github/ there, run its commands "
+            f"in {path} (working-directory), and put /{path} in front of each directory in dependabot.yml."
+        )
+    return notes
+
+
+def workspace_notes(project):
+    """uv takes a project for a member of a workspace in a folder above, and no member may be a workspace itself."""
+    notes = []
+    for folder in folders_from(os.path.dirname(project)):
+        try:
+            with open(os.path.join(folder, "pyproject.toml"), encoding="utf-8", errors="replace") as file:
+                if "[tool.uv.workspace]" in file.read():
+                    path = os.path.relpath(project, folder)
+                    notes.append(f'{file.name} has a uv workspace: if "{path}" is in its members, exclude it there.')
+        except OSError:
+            pass
+    return notes
+
+
+def next_steps(folder, has_env_file, hooks):
+    """The next steps. `folder` is the path from the user's folder to the project, quoted for a shell; `hooks` is the
+    command that has git check each commit, or None.
+    """
+    hooks = f"\nTo have git check each commit: {hooks}\n" if hooks else ""
     key = "put the key into .env: ANTHROPIC_API_KEY=..." if has_env_file else "export ANTHROPIC_API_KEY=..."
     return f"""
 The project is ready.
@@ -102,7 +150,7 @@ The project is ready.
   cd {folder}
   make run     serves it on http://127.0.0.1:8000; the offline stand-in answers until there is a key
   make test    runs its tests
-
+{hooks}
 For answers from Claude, {key}
 """
 
@@ -119,14 +167,24 @@ def way_to(project, start):
     return shlex.quote(path)
 
 
-def main(env_file, package_manager):
+def main(env_file, package_manager, ci, under_cruft):
     remove_empty(MAY_STAY_EMPTY)
-    notes = [write_env() if env_file else None, lock() if package_manager == "uv" else None]
+    project = os.getcwd()
+    repository = repository_of(project)
+    notes = repository_notes(project, repository, ci == "github") + workspace_notes(project)
+    if not under_cruft:
+        notes += [write_env() if env_file else None, lock() if package_manager == "uv" else None]
+    hooks = {None: "git init && make hooks", project: "make hooks"}.get(repository)
     sys.stdout.reconfigure(errors="backslashreplace")  # an old terminal may not know the characters of the folder
-    print(next_steps(way_to(os.getcwd(), os.environ.get("PWD")), env_file))
+    print(next_steps(way_to(project, os.environ.get("PWD")), env_file, hooks))
     for note in filter(None, notes):
         print(note)
 
 
 if __name__ == "__main__":
-    main(env_file={{cookiecutter.env_file}}, package_manager="{{ cookiecutter.package_manager }}")
+    main(
+        env_file={{cookiecutter.env_file}},
+        package_manager="{{ cookiecutter.package_manager }}",
+        ci="{{ cookiecutter.ci }}",
+        under_cruft={{cookiecutter._commit is defined}},
+    )

@@ -1,7 +1,8 @@
 """Refuses answers that no project can be made from. Prints what is wrong, what to do, and a command that works.
 
 Cookiecutter renders this file and runs the copy before it writes any file of the project. Every bake waits for it, so
-imports that good answers do not need are inside the functions: `re` alone takes as long as the rest.
+imports that good answers do not need are inside the functions: `re` alone takes as long as the rest. A hook before the
+questions would be sooner, but for one Cookiecutter copies the whole repository, on every bake.
 """
 
 import keyword
@@ -10,6 +11,12 @@ import sys
 import unicodedata
 
 OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "static", "templates", "test", "tests"}
+# Of Debian and of PostgreSQL, where the project gets a user of its own.
+SYSTEM_NAMES = {
+    "adm", "backup", "bin", "daemon", "games", "irc", "list", "lp", "mail", "man", "news", "nginx", "nobody", "none",
+    "postgres", "proxy", "public", "root", "sshd", "sudo", "sync", "sys", "uucp",
+}  # fmt: skip
+WINDOWS_DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 # The dependencies of the project and their dependencies, by the names to install and to import.
 # fmt: off
 DEPENDENCIES = {
@@ -30,9 +37,9 @@ DEPENDENCIES = {
 # The service runs as a user with the name of the slug. Linux allows no longer names for users.
 SLUG_LENGTH = 32
 
+YES_OR_NO = ("client_wrapper", "env_file", "nginx", "docker", "sentry")
+
 LOWER = set("abcdefghijklmnopqrstuvwxyz0123456789")
-EMAIL_MARKS = set("!#$%&'*+-/=?^_`{|}~")
-FREE_TEXT = ("project_name", "description", "author_name")
 
 
 class Fault:
@@ -48,15 +55,17 @@ class Fault:
 DEFAULT_TAKEN = "the command below uses the default"
 
 
+def age_fault(answers, python=sys.version_info):
+    """Before version 2.7, which needs Python 3.10, Cookiecutter takes the no of a command line for a yes."""
+    if python >= (3, 10) and all(isinstance(answers[option], bool) for option in YES_OR_NO):
+        return None
+    problem = f"it is older than 2.7, or its Python ({python[0]}.{python[1]}) is older than 3.10"
+    return Fault("cookiecutter", problem, "the command below fetches a new one", None)
+
+
 def faults(answers):
     """All faults of the answers, in the order of the questions."""
-    checks = {
-        "project_slug": slug_fault,
-        "author_email": email_fault,
-        "domain_name": domain_fault,
-        "time_zone": time_zone_fault,
-        **dict.fromkeys(FREE_TEXT, text_fault),
-    }
+    checks = {"project_name": name_fault, "project_slug": slug_fault, "domain_name": domain_fault}
     found = (checks[option](option, answer) for option, answer in answers.items() if option in checks)
     return [fault for fault in found if fault]
 
@@ -77,6 +86,10 @@ def slug_problem(slug):
         return f"has {len(slug)} characters, but the system user of that name in production can have only {SLUG_LENGTH}"
     if keyword.iskeyword(slug):
         return "is a keyword of Python"
+    if slug in WINDOWS_DEVICES:
+        return "is the name of a device on Windows, which cannot have such a folder"
+    if slug in SYSTEM_NAMES or slug.startswith("pg_"):
+        return "is a name that Debian or PostgreSQL has for itself; in production, the project is a user of that name"
     if slug in OWN_NAMES:
         return "is the name of a folder inside the project"
     if slug in sys.stdlib_module_names:
@@ -139,65 +152,13 @@ def punycode(name):
         return None
 
 
-def email_fault(option, email):
-    if is_email(email):
+def name_fault(option, name):
+    if not name.strip():
+        return Fault(option, "it is empty", f"give the project a name; {DEFAULT_TAKEN}", None)
+    problem = next((character for character in name if not is_writable(character)), None)
+    if not problem:
         return None
-    suggestion = email_from(email)
-    fix = f"use {suggestion}" if suggestion else f"use one such as you@example.com; {DEFAULT_TAKEN}"
-    return Fault(option, f"{shown(email)} is not an e-mail address", fix, suggestion)
-
-
-def is_email(text):
-    name, _, domain = text.rpartition("@")
-    words = name.split(".")
-    named = len(name) <= 64 and all(word and all(c.isalnum() or c in EMAIL_MARKS for c in word) for word in words)
-    return named and "." in domain and is_host_name(domain.lower())
-
-
-def email_from(text):
-    """The address inside `Name <address>` or a mistyped one, or None."""
-    address = text.partition("<")[2].partition(">")[0] or text
-    address = address.strip().removeprefix("mailto:")
-    name, _, domain = address.rpartition("@")
-    email = f"{name}@{host_name_from(domain)}"
-    return email if is_email(email) else None
-
-
-def time_zone_fault(option, zone):
-    if zone == "UTC":  # the default need not wait for the list
-        return None
-    import zoneinfo
-
-    known = sorted(zoneinfo.available_timezones())
-    if not known or zone in known:  # a machine without the database cannot tell
-        return None
-    suggestion = nearest_zone(zone, known)
-    fix = f"use {suggestion}" if suggestion else f"use one such as UTC or Europe/Paris; {DEFAULT_TAKEN}"
-    return Fault(option, f"{shown(zone)} is not a time zone", fix, suggestion)
-
-
-def nearest_zone(zone, known):
-    """The time zone that was meant: another spelling, a city alone, a slip of the finger. None when no zone is near."""
-    import difflib
-    import re
-
-    def plain(name):
-        return re.sub(r"[\s_-]+", "_", name.strip().lower())
-
-    by_name = {plain(name): name for name in known}
-    # Without Etc/GMT+2, which lies two hours west of Greenwich: not what a person means by GMT+2.
-    by_city = {plain(name.rpartition("/")[2]): name for name in reversed(known) if not name.startswith("Etc/")}
-    close = difflib.get_close_matches(plain(zone), by_name, n=1, cutoff=0.85)
-    return by_name.get(plain(zone)) or by_city.get(plain(zone)) or (by_name[close[0]] if close else None)
-
-
-def text_fault(option, text):
-    if all(map(is_writable, text)):
-        if option == "project_name" and not text.strip():
-            return Fault(option, "it is empty", f"give the project a name; {DEFAULT_TAKEN}", None)
-        return None
-    problem = next(character for character in text if not is_writable(character))
-    lines = text.replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    lines = name.replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     suggestion = "".join(filter(is_writable, lines)).strip() or None
     fix = "the command below leaves out such characters" if suggestion else DEFAULT_TAKEN
     return Fault(option, f"{shown(problem)} cannot be written into every file", fix, suggestion)
@@ -225,7 +186,8 @@ def command_again(answers, found, environ, prefix):
     """
     import shlex
 
-    words = [*launcher(environ, prefix), shlex.quote(answers["_template"]), "--no-input"]
+    old = any(fault.option == "cookiecutter" for fault in found)
+    words = [*(NEW_COOKIECUTTER if old else launcher(environ, prefix)), shlex.quote(answers["_template"]), "--no-input"]
     if answers.get("_checkout"):
         words += ["--checkout", shlex.quote(answers["_checkout"])]
     if os.path.realpath(environ.get("PWD", "")) != os.path.realpath(answers["_output_dir"]):
@@ -238,6 +200,9 @@ def command_again(answers, found, environ, prefix):
         text = ("no", "yes")[answer] if isinstance(answer, bool) else not_rendered(answer)
         words.append(f"{option}={shlex.quote(text)}")
     return words
+
+
+NEW_COOKIECUTTER = ["uvx", "--python", "3.13", "cookiecutter@latest"]
 
 
 def launcher(environ, prefix):
@@ -271,14 +236,15 @@ def refusal(found, words):
     """The message for the user."""
     sentences = "\n".join(f"  {fault.option}: {fault.problem}; {fault.fix}." for fault in found)
     return (
-        f"\nNo project was made, because of these answers:\n\n{sentences}\n\n"
+        f"\nNo project was made:\n\n{sentences}\n\n"
         f"Run this instead:\n\n  {folded(words)}\n\n"
         "What follows is Cookiecutter's own report of the same.\n"
     )
 
 
 def main(answers):
-    found = faults(answers)
+    old = age_fault(answers)
+    found = [old] if old else faults(answers)
     if found:
         sys.stderr.write(refusal(found, command_again(answers, found, os.environ, sys.prefix)))
         sys.exit(1)

@@ -5,14 +5,15 @@ closing: set[asyncio.Task[None]] = set()
 def aget_client() -> anthropic.AsyncAnthropic:
     """The one client of the running event loop, whose sockets belong to that loop.
 
-    Raises `Failure` when the key cannot work. Call it inside `claude.calls.open`.
+    Raises `Failure` when key, address or environment cannot work. Call it inside `claude.calls.open`.
     """
     loop = asyncio.get_running_loop()
     if loop not in clients:
         import anthropic
 
-        http_client = anthropic.DefaultAsyncHttpxClient(**http_options())
-        clients[loop] = anthropic.AsyncAnthropic(http_client=http_client, **options())
+        with failing_as_misconfigured():
+            http_client = anthropic.DefaultAsyncHttpxClient(**http_options())
+            clients[loop] = anthropic.AsyncAnthropic(http_client=http_client, **options())
         task = loop.create_task(close_at_the_end(clients[loop]))
         closing.add(task)
         task.add_done_callback(closing.discard)

@@ -1,10 +1,24 @@
+@contextmanager
+def failing_as_misconfigured() -> Iterator[None]:
+    """Building a client asks nobody: what it raises comes from the environment."""
+    try:
+        yield
+    except Failure:
+        raise
+    except Exception as error:
+        names = " and ".join(checks.broken_variables()) or type(error).__name__
+        raise Failure("misconfigured", f"check {names}: the HTTP client cannot be built") from None
+
+
 def options() -> dict[str, Any]:
     """What every client is built with. The key is explicit: no profile or file of the machine takes its place."""
     key = settings.ANTHROPIC_API_KEY.strip()
     if settings.CLAUDE_OFFLINE:
         key = "offline"
-    elif not key or not key.isascii() or not key.isprintable():
-        raise Failure("misconfigured", "check ANTHROPIC_API_KEY: it is empty or no key at all")
+    else:
+        for problem in itertools.chain(checks.check_key(None), checks.check_base_url(None)):
+            if problem.is_serious():
+                raise Failure("misconfigured", f"check {problem.msg}")
     return {
         "api_key": key,
         "base_url": settings.ANTHROPIC_BASE_URL,

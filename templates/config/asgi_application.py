@@ -3,7 +3,7 @@ if not settings.HTTPS:
 
 
 # How long calls may go on when the server stops, in seconds: less than it waits for them (config/uvicorn.py).
-GRACE = int(os.environ.get("WEB_GRACE", "30")) * 5 / 6
+GRACE = settings.WEB_GRACE * 5 / 6
 
 
 def stop_calls_on_sigterm() -> None:

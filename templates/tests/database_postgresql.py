@@ -1,4 +1,4 @@
 # On PostgreSQL where the process environment names one, as in continuous integration; otherwise in memory.
-if "DATABASE_URL" not in os.environ:
+if not os.environ.get("DATABASE_URL"):
     DATABASE_URL = "sqlite://:memory:"
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}

@@ -164,8 +164,7 @@ def test_every_file_that_it_names_is_there(services, project):
 
 
 def test_the_engine_waits_longer_than_the_servers_do(services, project):
-    (config,) = [path for name in ("uvicorn", "gunicorn") if (path := project / f"config/{name}.py").exists()]
-    (grace,) = re.findall(r'graceful.*"WEB_GRACE", "(\d+)"', config.read_text(encoding="utf-8"))
+    (grace,) = re.findall(r"WEB_GRACE = .*default=(\d+)", (project / "config/settings.py").read_text(encoding="utf-8"))
     assert parse_duration(services["web"]["stop_grace_period"]) > int(grace)
     if "nginx" in services:
         (shutdown,) = re.findall(r"worker_shutdown_timeout (\d+)s;", (project / "deploy/nginx.conf").read_text())

@@ -11,7 +11,7 @@ import pytest
 import preloaded
 from bakery import name_of
 from claude_server.script import Answer
-from environments import find_python, run
+from environments import PYTHONS, find_python, run
 from postgres_server import OnPostgreSQL, postgresql
 from production import SETTINGS, by_turns, change_line, until, variants
 
@@ -58,6 +58,15 @@ def served_by_turns(*view_styles):
     return pytest.mark.parametrize("served", by_turns(*view_styles, **on_postgresql), ids=name_of, indirect=True)
 
 
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("answers", variants("streaming", "async", "sync", **on_postgresql)[::2], ids=name_of)
+def test_a_server_starts_with_as_many_workers_as_it_has_by_default(production, shared_lane, tmp_path, answers, python):
+    """As in serving/test_processes.py on SQLite: on either pair of Python and Django."""
+    with production.serve(answers, tmp_path, shared_lane.base_url, python=python, WEB_WORKERS=None) as served:
+        reply = served.user().post("/chat/ask/", {"prompt": "Why is the sky blue?"})
+    assert (reply.status, reply.json["answer"]) == (200, "You asked: Why is the sky blue?")
+
+
 @pytest.mark.parametrize("answers", variants("streaming", "async", "sync", **on_postgresql)[::2], ids=name_of)
 def test_its_own_tests_pass_on_postgresql(bake_copy, environment, server, answers):
     project = bake_copy(**answers)
@@ -92,6 +101,7 @@ def test_production_does_not_start_on_the_database_of_development(bake_copy, env
 
 READ_URLS = """
 import importlib, json, os
+from django.core.exceptions import ImproperlyConfigured
 os.environ["DATABASE_URL"] = ""
 from config import settings
 for url in json.loads(os.environ["URLS"]):
@@ -99,7 +109,7 @@ for url in json.loads(os.environ["URLS"]):
     try:
         database = importlib.reload(settings).DATABASES["default"]
         print(database["ENGINE"].rpartition(".")[2], database["PASSWORD"], database["OPTIONS"].get("sslmode"))
-    except ValueError as error:
+    except ImproperlyConfigured as error:
         print(error)
 """
 URLS = {
@@ -120,7 +130,7 @@ URLS = {
             "postgres://host:port/name",
             '"postgres://user:secret@host/name"',
         ],
-        "DATABASE_URL must look like postgres://user:password@host:5432/name, with %23 for # and so on.",
+        "DATABASE_URL takes postgres://user:password@host:5432/name.",
     ),
 }
 

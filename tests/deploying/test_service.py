@@ -57,7 +57,6 @@ def test_it_starts_the_server_of_the_view_style(bake, view_style):
 @pytest.mark.parametrize("view_style", STYLES)
 def test_systemd_waits_longer_than_the_server_does(bake, view_style):
     project = bake(view_style=view_style)
-    name = "uvicorn.py" if view_style == "async" else "gunicorn.py"
-    text = (project / "config" / name).read_text(encoding="utf-8")
-    (grace,) = re.findall(r'graceful.*"WEB_GRACE", "(\d+)"', text)
+    text = (project / "config/settings.py").read_text(encoding="utf-8")
+    (grace,) = re.findall(r"WEB_GRACE = .*default=(\d+)", text)
     assert int(service_of(project)["TimeoutStopSec"]) > int(grace)

@@ -23,7 +23,7 @@ def without_key(production: Production, answers: dict[str, Any], folder: Path) -
     project = Path(shutil.copytree(prepared, folder))
     settings = production.settings(ANTHROPIC_API_KEY="", WEB_WORKERS="2")
     try:
-        with production_server(project, environment, answers["view_style"], **settings) as server:
+        with production_server(project, environment, **settings) as server:
             code = server.process.wait(PATIENCE)
             said = server.printed()
             if code == 0:

@@ -11,7 +11,7 @@ import pytest
 
 import preloaded
 from bakery import VARIANTS, name_of
-from environments import PYTHONS, declared_dependencies, find_python, run
+from environments import PYTHONS, declared_dependencies, find_python, run, variables_for
 
 PRODUCTION = {
     "DEBUG": "false",
@@ -87,13 +87,78 @@ def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
     assert run(command, project, clean, **PRODUCTION) == NO_ISSUES
 
 
+HOSTILE = {
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+    "ANTHROPIC_API_KEY": "a-real-key",
+    "ANTHROPIC_BASE_URL": "https://user:password@192.0.2.1",
+    "ANTHROPIC_CUSTOM_HEADERS": "Authorization: Bearer another",
+    "ANTHROPIC_LOG": "debug",
+    "ANTHROPIC_MODEL": "no model",
+    "ALL_PROXY": "socks://192.0.2.1:1080",
+    "https_proxy": "http://192.0.2.1:3128",
+    "SSL_CERT_FILE": "/gone.pem",
+    "SENTRY_DSN": "none",
+    "DEBUG": "release",
+    "SECRET_KEY": "",
+    "TRUST_PROXY": "maybe",
+    "ALLOWED_HOSTS": '"',
+    "DATABASE_PATH": "/gone/db.sqlite3",
+    "CLAUDE_MAX_TOKENS": "many",
+    "CLAUDE_DEADLINE": "nan",
+    "CHAT_MAX_PROMPTS": "3",
+    "CHAT_MAX_PROMPT_CHARS": "1",
+    "PORT": "none",
+    "LC_ALL": "C",
+    "TZ": "Pacific/Kiritimati",
+}
+"""What a machine may have set; its .env cannot be read, either. No test of a project depends on any of it."""
+
+
 @on_both_pythons
-def test_its_own_tests_pass(project, clean, record_property):
-    said = preloaded.run_tests(project, clean)
+def test_its_own_tests_pass_whatever_the_machine_has_set(project, clean, record_property):
+    if (project / ".env.example").exists():
+        (project / ".env").write_bytes(b"ANTHROPIC_API_KEY: \xff")
+    said = preloaded.run_tests(project, clean, **HOSTILE)
     summary = said.strip().splitlines()[-1]
     passed = re.fullmatch(r"=*\s*(\d+) passed(?:, \d+ deselected)? in .*", summary)
     assert passed, f"not all passed, or some were skipped or warned of:\n{said}"
     record_property("own_tests", int(passed[1]))
+
+
+LEAVING = """
+import contextlib, socket
+
+def test_a_connection_to_elsewhere():
+    with contextlib.suppress(Exception):
+        socket.create_connection(("192.0.2.1", 9), timeout=0.1)
+
+def test_an_address_of_elsewhere():
+    with contextlib.suppress(Exception):
+        socket.getaddrinfo("api.anthropic.com", 443)
+
+def test_this_machine():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        socket.getaddrinfo("localhost", None)
+"""
+
+
+@on(({}, "oldest"))
+def test_a_test_that_would_leave_the_machine_fails_even_if_its_code_catches_the_error(project, clean):
+    (project / "tests/test_leaving.py").write_text(LEAVING, encoding="utf-8")
+    command = ["python", "-m", "pytest", "-q", "tests/test_leaving.py"]
+    done = subprocess.run(command, cwd=project, env=variables_for(clean), capture_output=True, text=True, check=False)
+    assert "3 passed, 2 errors" in done.stdout
+
+
+@on(*[({"view_style": style}, "newest") for style in ("streaming", "async")])
+def test_no_log_has_a_question_whatever_the_environment_says(project, clean):
+    """In a process that loads the SDK by itself: it looks at ANTHROPIC_LOG then."""
+    variables = variables_for(clean, DEBUG="true", ANTHROPIC_LOG="debug")
+    command = ["python", "manage.py", "ask", "a secret question"]
+    done = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, check=True)
+    assert "secret" in done.stdout
+    assert "Claude call answered" in done.stderr
+    assert "secret" not in done.stderr
 
 
 @on_the_oldest_python

@@ -37,7 +37,7 @@ def test_every_command_named_is_there(bake, document):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_path_named_is_there(bake, document):
-    made_by_running = {"build/", ".venv", "uv.lock", "requirements.txt", "requirements-dev.txt"}
+    made_by_running = {".cruft.json", "build/", ".venv", "uv.lock", "requirements.txt", "requirements-dev.txt"}
     named = paths_named_in(text_of(document)) - made_by_running
     folders = [(TEMPLATE / document).parent, TEMPLATE, bake()]
     assert [path for path in named if not any(is_there(folder, path) for folder in folders)] == []

@@ -2,17 +2,21 @@
 
 import json
 import os
+import pty
 import re
 import runpy
 import shlex
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+from cookiecutter.environment import StrictEnvironment
+from uv import find_uv_bin
 
-from bakery import OPTIONS, PROJECT_SOURCE, TEMPLATE
+from bakery import CONFIG, OPTIONS, PROJECT_SOURCE, TEMPLATE, rendering_context
 
 post_gen = SimpleNamespace(**runpy.run_path(str(TEMPLATE / "hooks" / "post_gen_project.py")))
 
@@ -72,13 +76,13 @@ def command_in(text):
 
 
 def test_a_refusal_names_every_fault_and_leaves_nothing(terminal):
-    done = terminal.bake(
-        project_slug="chat", time_zone="europe/paris", domain_name="https://example.org/", author_email="ada"
-    )
+    done = terminal.bake(project_slug="chat", domain_name="https://example.org/", project_name=" ")
     assert done.returncode == 1
     assert re.findall(r"^  (\w+): .*; .*\.$", done.stderr, re.MULTILINE) == [
-        "project_slug", "author_email", "domain_name", "time_zone",
-    ]  # fmt: skip
+        "project_name",
+        "project_slug",
+        "domain_name",
+    ]
     assert done.stderr.endswith("What follows is Cookiecutter's own report of the same.\n")
     assert "Traceback" not in done.stderr
     assert list(terminal.work.iterdir()) == []
@@ -86,15 +90,12 @@ def test_a_refusal_names_every_fault_and_leaves_nothing(terminal):
 
 def test_the_command_of_a_refusal_works_and_keeps_the_other_answers(terminal):
     given = {
-        "project_name": "Claude's café $HOME `id`",
+        "project_name": "Claude's \"café\" \\ $HOME `id`\nsecond: 日本 🚀 {{ '{{' }} 7 }} # % if",
         "project_slug": "chat",
-        "description": "first line\nsecond: 日本 🚀 \\ {{ '{{' }} 7 }} # % if",
-        "author_name": 'O\'Connor "The \\ Ace"',
-        "author_email": "ada",
         "domain_name": "https://example.org/",
         "view_style": "async",
         "nginx": "no",
-        "license": "Apache-2.0",
+        "ci": "none",
     }
     refused = terminal.bake(**given)
     done = terminal.run(command_in(refused.stderr))
@@ -104,8 +105,7 @@ def test_the_command_of_a_refusal_works_and_keeps_the_other_answers(terminal):
         **{name: answer[0] if isinstance(answer, list) else answer for name, answer in OPTIONS.items()},
         **given,
         "project_slug": "my_chat",
-        "description": "first line\nsecond: 日本 🚀 \\ {{ 7 }} # % if",
-        "author_email": OPTIONS["author_email"],
+        "project_name": 'Claude\'s "café" \\ $HOME `id`\nsecond: 日本 🚀 {{ 7 }} # % if',
         "domain_name": "example.org",
         "nginx": False,
     }
@@ -149,6 +149,70 @@ def test_the_next_steps(terminal):
     assert [step.split()[:2] for step in steps[1:]] == [["make", "run"], ["make", "test"]]
     assert terminal.run(f"{steps[0]} && pwd").stdout == f"{terminal.work / 'some where' / 'my_claude_app'}\n"
     assert "put the key into .env: ANTHROPIC_API_KEY=" in done.stdout
+    assert "To have git check each commit: git init && make hooks\n" in done.stdout
+
+
+def test_the_readme_shows_what_the_terminal_asks_and_says(terminal):
+    """Each question is answered with Enter, in a terminal of 80 columns."""
+    script(terminal.bin / "uv")
+    environ = {"PATH": terminal.bin, "HOME": terminal.home, "TMPDIR": terminal.tmp, "TERM": "dumb", "NO_COLOR": "1"}
+    ours, theirs = pty.openpty()
+    command = ["/bin/sh", "-c", f"cookiecutter {shlex.quote(str(TEMPLATE))}"]
+    process = subprocess.Popen(command, cwd=terminal.work, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with open(ours, "r+b", buffering=0) as screen, suppress(OSError):  # as Linux says that the other end is closed
+        while piece := screen.read(4096):
+            said += piece
+            if said.endswith(b"): "):
+                screen.write(b"\n")
+    assert process.wait() == 0
+    lines = [line.rstrip() for line in said.decode().strip("\r\n").splitlines()]
+    shown = re.search(r"```text\n(  \[1/.*?)\n```", (TEMPLATE / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert shown, "\n".join(lines)
+    assert shown[1].splitlines() == lines
+
+
+def test_inside_another_project_what_does_not_work_is_said_with_what_to_do(terminal):
+    (terminal.work / ".git").mkdir()
+    (terminal.work / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    done = terminal.bake("--output-dir", "packages")
+    assert "git init" not in done.stdout
+    assert "have its own hooks run `make -C packages/my_claude_app lint`" in done.stdout
+    assert "move packages/my_claude_app/.github/ there" in done.stdout
+    assert f'{terminal.work}/pyproject.toml has a uv workspace: if "packages/my_claude_app" is in' in done.stdout
+
+
+def test_at_the_root_of_a_repository_nothing_is_said_of_one(tmp_path):
+    (tmp_path / ".git").write_text("gitdir: ../elsewhere\n")  # as in a worktree
+    project = str(tmp_path)
+    assert post_gen.repository_notes(project, post_gen.repository_of(project), on_github=True) == []
+
+
+def test_in_a_workspace_of_uv_the_lock_stays_in_the_project(bake, tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[tool.uv.workspace]\nmembers = ["packages/*"]\n')
+    project = tmp_path / "packages" / "my_claude_app"
+    project.mkdir(parents=True)
+    text = (bake() / "pyproject.toml").read_text(encoding="utf-8")
+    without_packages = re.sub(r"^(dependencies|dev) = \[.*?^\]", r"\1 = []", text, flags=re.DOTALL | re.MULTILINE)
+    (project / "pyproject.toml").write_text(without_packages, encoding="utf-8")
+    subprocess.run([find_uv_bin(), "lock", "--quiet", "--offline", "--python", sys.executable], cwd=project, check=True)
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("uv.lock")] == [
+        "packages/my_claude_app/uv.lock"
+    ]
+
+
+def test_cruft_gets_only_what_the_template_renders(tmp_path):
+    """It compares renderings with the project: a secret in one would be shown, and two secrets would be a conflict."""
+    context = rendering_context({})
+    context["cookiecutter"]["_commit"] = "0123abc"
+    environment = StrictEnvironment(context=context, **CONFIG["_jinja2_env_vars"])
+    hook = (TEMPLATE / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
+    (tmp_path / ".env.example").write_text("SECRET_KEY=\n")
+    script(tmp_path / "uv", "open('uv.lock', 'w').close()")
+    command = [sys.executable, "-c", environment.from_string(hook).render(**context)]
+    subprocess.run(command, cwd=tmp_path, env={"PATH": str(tmp_path)}, capture_output=True, check=True)
+    assert sorted(os.listdir(tmp_path)) == [".env.example", "uv"]
 
 
 def test_without_uv_nothing_is_locked_and_that_is_said(terminal):

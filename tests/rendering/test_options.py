@@ -13,13 +13,9 @@ from bakery import CONFIG, OPTIONS, PAIRS, PROJECT_SOURCE, TEMPLATE, VARIANTS, c
 FREE_TEXT = {
     "project_name": "Answers for Everyone",
     "project_slug": "answers",
-    "description": "It answers.",
-    "author_name": "Ada O'Lovelace",
-    "author_email": "ada@example.org",
     "domain_name": "answers.example.org",
-    "time_zone": "Europe/Paris",
 }
-UNUSUAL_TEXT = {"project_name": 'The "Answers"', "description": "It's here. " * 9, "author_name": "Ada \\ Co"}
+UNUSUAL_TEXT = {"project_name": 'The "Answers" ' * 9}
 ANOTHER_ANSWER = [
     *((option, choice) for option in OPTIONS for choice in choices(option)[1:]),
     *FREE_TEXT.items(),

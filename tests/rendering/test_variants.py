@@ -139,11 +139,14 @@ def test_env_is_private_and_has_a_secret_of_its_own(bake, tmp_path):
 
 
 def test_git_ignores_the_secret_and_nothing_else(bake_copy):
-    """What is rendered is what a team commits."""
+    """What is rendered is what a team commits. What tools leave beside .env is none of that."""
     project = bake_copy()
+    secrets = [".env", ".env.orig", ".env.rej", ".env~"]
+    for name in secrets[1:]:
+        (project / name).touch()
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
     ignored = subprocess.run(
         ["git", "ls-files", "--others", "--ignored", "--exclude-standard"],
         cwd=project, capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
-    assert ignored == [".env"]
+    assert sorted(ignored) == secrets

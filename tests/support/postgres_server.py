@@ -144,7 +144,7 @@ class OnPostgreSQL(Production):
         self.urls = {}
 
     def prepared(self, answers, python="oldest"):
-        name = name_of(answers).replace("+", "_")
+        name = f"{name_of(answers)}_{python}".replace("+", "_")
         if name not in self.urls:
             self.urls[name] = self.server.create(name)
         self.url = self.urls[name]

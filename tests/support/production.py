@@ -170,7 +170,7 @@ class Production:
         if change:
             change(project)
         variables = self.settings(ANTHROPIC_BASE_URL=base_url, **settings)
-        with production_server(project, environment, answers["view_style"], self.start, **variables) as server:
+        with production_server(project, environment, self.start, **variables) as server:
             wait_until_loaded(server)
             sessions = json.loads((project / "sessions.json").read_text(encoding="utf-8"))
             yield Served(

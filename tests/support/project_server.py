@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from dockerfile import dockerfile_of, stages_of
 from environments import run, start, variables_for
 
 PATIENCE = 60
@@ -85,12 +86,9 @@ def development_server(project, environment, view_style):
     return Server(command, project, variables_for(environment, **settings), port)
 
 
-def production_server(project, environment, view_style, start=start, **settings):
-    """Serve the project by its own production server and settings. `start` is that of `environments`, or its like."""
+def production_server(project, environment, start=start, **settings):
+    """Serve the project by the command line of its image. `start` is that of `environments`, or its like."""
     port = free_port()
-    if view_style == "async":
-        command = ["python", "-m", "config.uvicorn"]
-    else:
-        command = ["gunicorn", "-c", "config/gunicorn.py", "config.wsgi"]
+    command = stages_of(dockerfile_of(project))[-1].only("CMD").words
     variables = variables_for(environment, PORT=str(port), **settings)
     return Server(command, project, variables, port, start)

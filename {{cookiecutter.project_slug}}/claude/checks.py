@@ -6,10 +6,14 @@ https://docs.djangoproject.com/en/stable/topics/checks/
 import ast
 import importlib.util
 import math
+import os
 import re
-from collections.abc import Iterable, Iterator
+import ssl
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from reprlib import repr as shortened
 
+import httpx2
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
@@ -19,13 +23,22 @@ LONGEST_WITHOUT_STREAMING = 21_333
 # How many tokens of an answer come in a second, as cautiously as the SDK estimates it there.
 TOKENS_A_SECOND = 128_000 / 3600
 
-POSITIVE = (
-    "CLAUDE_MAX_TOKENS",
-    "CLAUDE_TIMEOUT",
-    "CLAUDE_DEADLINE",
+# The least and the most of each number that can work, and its unit.
+Ranges = Mapping[str, tuple[float, float, str]]
+RANGES: Ranges = {
+    "CLAUDE_MAX_TOKENS": (1, 1_000_000, "tokens"),
+    "CLAUDE_TIMEOUT": (0.1, 86_400, "seconds"),
+    "CLAUDE_MAX_RETRIES": (0, 100, "retries"),
+    "CLAUDE_RETRY_AFTER_CAP": (0, 86_400, "seconds"),
 # % if cookiecutter.view_style == "async"
-    "CLAUDE_FAN_OUT",
+    "CLAUDE_FAN_OUT": (1, 1_000, "calls"),
 # % endif
+    "CLAUDE_DEADLINE": (0.1, 86_400, "seconds"),
+}
+
+# http or https, a host and perhaps a port and a path. A user and a password would be sent in place of the key.
+BASE_URL = re.compile(
+    r"https?://([\w-]{1,63}(\.[\w-]{1,63})*\.?|\[[\da-f:.]+\])(:(?P<port>\d{1,5}))?(/[^\s?#\"']*)?", re.IGNORECASE
 )
 
 
@@ -39,10 +52,10 @@ def check_key(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
                 hint="Set ANTHROPIC_API_KEY to a key from https://platform.claude.com/settings/keys.",
                 id="claude.E001",
             )
-    elif re.search(r"\s", key.strip()) or not key.isascii():
+    elif not re.fullmatch(r"[!#-&(-~]+", key.strip()):
         yield Error(
-            "ANTHROPIC_API_KEY has a space, a line break or another character inside that no key has.",
-            hint="Copy the key again, whole and alone: every call would fail with a connection error.",
+            "ANTHROPIC_API_KEY has a space, a quote, a line break or another character inside that no key has.",
+            hint="Copy the key again, whole and alone: every call would fail.",
             id="claude.E002",
         )
     elif key != key.strip():
@@ -55,17 +68,47 @@ def check_key(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
 
 @register
 def check_model(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
-    if retires := deprecated_models().get(settings.ANTHROPIC_MODEL):
+    model = settings.ANTHROPIC_MODEL
+    if not re.fullmatch(r"[!#-&(-~]+", model):
+        yield Error(
+            f"ANTHROPIC_MODEL is {shortened(model)}: it takes the id of a model, without spaces or quotes.",
+            hint="Choose one: https://platform.claude.com/docs/en/about-claude/models/overview",
+            id="claude.E005",
+        )
+    if retires := deprecated_models().get(model):
         yield Warning(
-            f"ANTHROPIC_MODEL is {settings.ANTHROPIC_MODEL}, which is deprecated: it goes away on {retires}.",
+            f"ANTHROPIC_MODEL is {model}, which is deprecated: it goes away on {retires}.",
             hint="Choose another: https://platform.claude.com/docs/en/about-claude/models/overview",
             id="claude.W002",
         )
 
 
 @register
+def check_base_url(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
+    url = BASE_URL.fullmatch(settings.ANTHROPIC_BASE_URL)
+    if url is None or int(url["port"] or 443) not in range(1, 65_536):
+        yield Error(
+            "ANTHROPIC_BASE_URL takes http:// or https://, a host, and perhaps a port and a path.",
+            hint="A user and password, a query or a fragment in it cannot work. Leave it empty for the API itself.",
+            id="claude.E006",
+        )
+
+
+@register
+def check_environment(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
+    """The SDK's HTTP client reads these variables where it is built, with the first question."""
+    for name in [] if settings.CLAUDE_OFFLINE else broken_variables():
+        yield Error(
+            f"{name} in the environment cannot work: no question would reach Claude.",
+            hint="A proxy is http://host:port, or socks5://host:port with the package httpx2[socks]; NO_PROXY takes "
+            "names and addresses, separated by commas; SSL_CERT_FILE and SSL_CERT_DIR take certificates in PEM.",
+            id="claude.E007",
+        )
+
+
+@register
 def check_numbers(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
-    yield from errors_of_positive(POSITIVE, "claude.E003")
+    yield from errors_of_ranges(RANGES, "claude.E003")
     if settings.CLAUDE_MAX_TOKENS > LONGEST_WITHOUT_STREAMING:
         yield Error(
             f"CLAUDE_MAX_TOKENS is {settings.CLAUDE_MAX_TOKENS:,}; an answer that is not streamed can have "
@@ -81,13 +124,53 @@ def check_numbers(app_configs: object, **kwargs: object) -> Iterator[CheckMessag
             hint=f"Set CLAUDE_TIMEOUT to {longest}, or lower CLAUDE_MAX_TOKENS: what is given up is paid for.",
             id="claude.W003",
         )
+    for name in ("CLAUDE_TIMEOUT", "CLAUDE_RETRY_AFTER_CAP"):
+        if 0 < settings.CLAUDE_DEADLINE < getattr(settings, name):
+            yield Warning(
+                f"{name} is longer than CLAUDE_DEADLINE, which ends the call before.",
+                hint=f"Lower {name}, or raise CLAUDE_DEADLINE.",
+                id="claude.W004",
+            )
 
 
-def errors_of_positive(names: Iterable[str], check_id: str) -> Iterator[CheckMessage]:
-    """An error for each of these settings that is 0 or less."""
-    for name in names:
-        if getattr(settings, name) <= 0:
-            yield Error(f"{name} must be more than 0.", hint=f"Set {name} to its default.", id=check_id)
+def errors_of_ranges(ranges: Ranges, check_id: str) -> Iterator[CheckMessage]:
+    """An error for each of these settings that is not in its range."""
+    for name, (least, most, unit) in ranges.items():
+        value = getattr(settings, name)
+        if not least <= value <= most:  # as "not a number" is, too
+            yield Error(
+                f"{name} is {shortened(value)}: it takes {least:,} to {most:,} {unit}.",
+                hint=f"Set {name} to its default.",
+                id=check_id,
+            )
+
+
+def broken_variables() -> list[str]:
+    """The variables of the environment with which no HTTP client can be built, or none that would reach anything."""
+    variables = {name: value for name, value in os.environ.items() if value}
+    broken = [name for name, value in variables.items() if not works(name.upper(), value)]
+    if not broken:
+        try:
+            httpx2.Client()
+        except Exception:
+            # What is left are the names in this one.
+            broken = [name for name in variables if name.upper() == "NO_PROXY"] or ["A proxy"]
+    return broken
+
+
+def works(name: str, value: str) -> bool:
+    try:
+        if name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            url = httpx2.URL(value if "://" in value else f"http://{value}")
+            httpx2.Client(proxy=httpx2.Proxy(url), verify=False, trust_env=False)  # it sends nothing
+            return url.host != ""
+        if name == "SSL_CERT_FILE":
+            ssl.create_default_context(cafile=value)
+        if name == "SSL_CERT_DIR":
+            return any(re.fullmatch(r"[\da-f]{8}\.\d+", file) for path in value.split(":") for file in os.listdir(path))
+    except Exception:
+        return False
+    return True
 
 
 def deprecated_models() -> dict[str, str]:

@@ -7,7 +7,6 @@ from django.http import HttpRequest
 def project(request: HttpRequest) -> dict[str, object]:
     return {
         "project_name": settings.PROJECT_NAME,
-        "project_description": settings.PROJECT_DESCRIPTION,
         "offline": settings.CLAUDE_OFFLINE,
         "debug": settings.DEBUG,
     }

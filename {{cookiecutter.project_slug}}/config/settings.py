@@ -5,16 +5,20 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 
 # % from "text.jinja" import python
 import logging
+import os
 from datetime import timedelta
 from pathlib import Path
 
 # % if cookiecutter.database == "postgresql"
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
 # % endif
-# % include "settings/env_file.py" if cookiecutter.env_file else "settings/process_environment.py"
+from config.env import config, csv, time_zone
+
+BASE_DIR = Path(__file__).resolve().parent.parent
 
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
-PROJECT_DESCRIPTION = {{ python(cookiecutter.description) }}
 
 # --- Security -------------------------------------------------------------------------------------
 # https://docs.djangoproject.com/en/stable/howto/deployment/checklist/
@@ -23,13 +27,13 @@ DEBUG = config("DEBUG", default=False, cast=bool)
 
 # `manage.py check` refuses this key, and an empty one, outside DEBUG.
 INSECURE_SECRET_KEY = "insecure-key-for-development-only"  # noqa: S105
-SECRET_KEY = config("SECRET_KEY", default="") or INSECURE_SECRET_KEY
+SECRET_KEY = config("SECRET_KEY", default=INSECURE_SECRET_KEY)
 # Keys of before: what they signed stays valid. docs/operations.md says how to change the key.
-SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default="", cast=Csv())
+SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default="", cast=csv)
 
 DOMAIN = "{{ cookiecutter.domain_name }}"
-ALLOWED_HOSTS = config("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]" if DEBUG else DOMAIN, cast=Csv())
-CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=f"https://{DOMAIN}", cast=Csv())
+ALLOWED_HOSTS = config("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]" if DEBUG else DOMAIN, cast=csv)
+CSRF_TRUSTED_ORIGINS = config("CSRF_TRUSTED_ORIGINS", default=f"https://{DOMAIN}", cast=csv)
 
 # Whether a proxy in front sets X-Forwarded-Proto, X-Forwarded-For and X-Request-ID.
 # {{ "deploy/nginx.conf does. " if cookiecutter.nginx }}Without a proxy, any client could set them.
@@ -46,7 +50,8 @@ CSRF_COOKIE_NAME = "{{ cookiecutter.project_slug }}_csrftoken"
 
 # A browser that has seen this header uses HTTPS only, for so many seconds; nobody can take that back. docs/deploy.md
 # says how to raise it. The domain's other sites are not this project's to decide, so two checks are silent.
-SECURE_HSTS_SECONDS = 0 if DEBUG else config("HSTS_SECONDS", default=3600, cast=int)
+HSTS_SECONDS = config("HSTS_SECONDS", default=3600, cast=int)
+SECURE_HSTS_SECONDS = 0 if DEBUG else HSTS_SECONDS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = config("HSTS_SUBDOMAINS", default=False, cast=bool)
 SECURE_HSTS_PRELOAD = config("HSTS_PRELOAD", default=False, cast=bool)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
@@ -174,7 +179,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Language, time, static files -----------------------------------------------------------------
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = "{{ cookiecutter.time_zone }}"
+# A name of the time zone database, such as Europe/Paris.
+TIME_ZONE = config("TIME_ZONE", default="UTC", cast=time_zone)
 USE_TZ = True
 
 STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
@@ -192,7 +198,7 @@ STORAGES = {
 
 # --- Logs -----------------------------------------------------------------------------------------
 # Text in development, one JSON object a line in production. An ERROR means that somebody must act: alert on those.
-# At DEBUG the SDK logs whole prompts, at INFO each request: both stay off.
+# At DEBUG the SDK logs whole prompts, at INFO each request: both stay off, whatever ANTHROPIC_LOG says.
 
 LOGGING = {
     "version": 1,
@@ -243,16 +249,31 @@ if SENTRY_DSN:
     report_to(SENTRY_DSN)
 
 # % endif
+# --- Server ---------------------------------------------------------------------------------------
+# For config/{{ "uvicorn" if cookiecutter.view_style == "async" else "gunicorn" }}.py.
+
+WEB_HOST = config("WEB_HOST", default="127.0.0.1")
+PORT = config("PORT", default=8000, cast=int)
+WEB_WORKERS = config("WEB_WORKERS", default=2, cast=int)
+# % if cookiecutter.view_style != "async"
+WEB_THREADS = config("WEB_THREADS", default=32, cast=int)
+# % endif
+# When the server stops, the answers under way may take so many whole seconds to end.
+WEB_GRACE = config("WEB_GRACE", default=30, cast=int)
+
 # --- Claude ---------------------------------------------------------------------------------------
 
 # https://platform.claude.com/settings/keys
 ANTHROPIC_API_KEY = config("ANTHROPIC_API_KEY", default="")
 # https://platform.claude.com/docs/en/about-claude/models/overview
 ANTHROPIC_MODEL = config("ANTHROPIC_MODEL", default="{{ cookiecutter.claude_model }}")
-ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="") or "https://api.anthropic.com"
+ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="https://api.anthropic.com")
+# The SDK would read more: headers, a profile, and in ANTHROPIC_LOG whether to log every prompt. Only the three above count.
+for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and name not in globals()]:
+    del os.environ[name]
 
 # Without a key, development uses the stand-in in claude/offline.py, and production refuses to start.
-CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY.strip()
+CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 # The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04
 

@@ -4,9 +4,11 @@ The answers come from claude/offline.py: the real SDK runs above it, and no test
 question that begins with `fail` makes a call fail; `claude.offline.FAILURES` lists the ways.
 """
 
+import ipaddress
 import itertools
 import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +20,37 @@ from claude import offline
 from claude.client import get_client
 # % endif
 from tests.asking import Browser
+
+left_the_machine = []
+
+
+def refuse_network(event: str, args: tuple[Any, ...]) -> None:
+    """Python calls this before it asks for an address or connects. https://docs.python.org/3/library/audit_events.html"""
+    if event == "socket.getaddrinfo":
+        host = args[0]
+    elif event in ("socket.connect", "socket.sendto") and isinstance(args[1], tuple):
+        host = args[1][0]
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host or "localhost"
+    try:
+        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_here = False
+    if not is_here:
+        left_the_machine.append(host)
+        raise PermissionError(f"a test may not reach {host}")
+
+
+sys.addaudithook(refuse_network)
+
+
+@pytest.fixture(autouse=True)
+def no_network():
+    """Fails a test that would leave this machine, even where its code caught the error."""
+    left_the_machine.clear()
+    yield
+    assert left_the_machine == []
 
 
 @pytest.fixture

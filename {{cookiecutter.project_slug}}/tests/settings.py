@@ -1,13 +1,22 @@
 """The settings of the tests: no network, no key, nothing from this machine, nothing slow."""
 
 import os
+import re
 
-os.environ.update(DEBUG="false", SECRET_KEY="only-for-tests", ANTHROPIC_API_KEY="", SCRIPT_NAME="")
-# % if cookiecutter.sentry
-os.environ["SENTRY_DSN"] = ""
+from config import env
+
+# Neither the environment nor .env counts: a setting is as it stands here, or its default.
+env.values = {
+    "SECRET_KEY": "only-for-tests",
+# % if cookiecutter.database == "postgresql"
+    "DATABASE_URL": os.environ.get("DATABASE_URL", ""),
 # % endif
+}.get
+# Libraries read the environment, too.
+for name in filter(re.compile(r"(?i)ANTHROPIC_|SENTRY_|SSL_CERT_|\w+_PROXY$").match, list(os.environ)):
+    del os.environ[name]
 
-from config.settings import *  # noqa: F403
+from config.settings import *  # noqa: E402, F403
 
 ANTHROPIC_MODEL = "claude-test-model"
 ANTHROPIC_BASE_URL = "https://api.anthropic.com"

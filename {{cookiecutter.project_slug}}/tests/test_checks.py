@@ -10,7 +10,10 @@ from django.core.management.base import SystemCheckError
 
 from chat.checks import check_numbers
 from claude import checks
-from config.checks import check_secret_key
+from claude.failures import Failure
+from config.checks import check_hosts, check_secret_key
+from config.checks import check_numbers as check_server_numbers
+from tests.asking import ask
 
 
 def found(check) -> list[str]:
@@ -35,6 +38,7 @@ def test_production_needs_a_key(settings, key):
         ("sk-ant-whole", []),
         ("sk-ant-whole\n", ["claude.W001"]),
         ("sk-ant-one sk-ant-two", ["claude.E002"]),
+        ('"sk-ant-quoted"', ["claude.E002"]),
         ("sk-ant-\u00e9", ["claude.E002"]),
     ],
 )
@@ -68,7 +72,15 @@ def test_the_list_of_deprecated_models_is_that_of_the_sdk():
         ("CLAUDE_MAX_TOKENS", 0, ["claude.E003"]),
         ("CLAUDE_TIMEOUT", 28, ["claude.W003"]),
         ("CLAUDE_TIMEOUT", -1, ["claude.E003"]),
+        ("CLAUDE_TIMEOUT", float("nan"), ["claude.E003"]),
+        ("CLAUDE_TIMEOUT", 301, ["claude.W004"]),
+        ("CLAUDE_MAX_RETRIES", -1, ["claude.E003"]),
+        ("CLAUDE_MAX_RETRIES", 0, []),
+        ("CLAUDE_RETRY_AFTER_CAP", -1, ["claude.E003"]),
+        ("CLAUDE_RETRY_AFTER_CAP", 301, ["claude.W004"]),
         ("CLAUDE_DEADLINE", 0, ["claude.E003"]),
+        ("CLAUDE_DEADLINE", float("inf"), ["claude.E003"]),
+        ("CLAUDE_DEADLINE", 1e10, ["claude.E003"]),
     ],
 )
 def test_numbers_that_cannot_work_are_named(settings, name, value, ids):
@@ -76,9 +88,142 @@ def test_numbers_that_cannot_work_are_named(settings, name, value, ids):
     assert found(checks.check_numbers) == ids
 
 
-def test_a_setting_of_the_chat_that_cannot_work_is_named(settings):
-    settings.CHAT_MAX_PROMPT_CHARS = 0
-    assert found(check_numbers) == ["chat.E001"]
+def test_the_message_says_the_value_and_the_range(settings):
+    settings.CLAUDE_MAX_RETRIES = -1
+    (error,) = checks.check_numbers(None)
+    assert error.msg == "CLAUDE_MAX_RETRIES is -1: it takes 0 to 100 retries."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "ids"),
+    [
+        ("CHAT_MAX_PROMPT_CHARS", 0, ["chat.E001"]),
+        ("CHAT_REMEMBER", 0, ["chat.E001", "chat.E002"]),
+        ("CHAT_REMEMBER", 359, ["chat.E002"]),  # CLAUDE_DEADLINE is 300
+        ("CHAT_REMEMBER", 360, []),
+        ("CHAT_REMEMBER", 10**30, ["chat.E001"]),
+# % if cookiecutter.view_style != "sync"
+        ("CHAT_KEEPALIVE", 0, ["chat.E001"]),
+        ("CHAT_KEEPALIVE", 56, ["chat.W001"]),
+# % endif
+    ],
+)
+def test_a_setting_of_the_chat_that_cannot_work_is_named(settings, name, value, ids):
+    setattr(settings, name, value)
+    assert found(check_numbers) == ids
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", -1), ("PORT", 65_536), ("WEB_WORKERS", 0), ("WEB_GRACE", -1)])
+def test_a_setting_of_the_server_that_cannot_work_is_named(settings, name, value):
+    setattr(settings, name, value)
+    assert found(check_server_numbers) == ["config.E004"]
+
+
+@pytest.mark.parametrize("host", ["https://example.com", "example.com:8000", "a b", "a/"])
+def test_a_host_that_no_browser_sends_is_named(settings, host):
+    settings.ALLOWED_HOSTS = ["example.com", ".example.com", "*", "127.0.0.1", "[::1]"]
+    assert found(check_hosts) == []
+    settings.ALLOWED_HOSTS = [host]
+    assert found(check_hosts) == ["config.E005"]
+
+
+@pytest.mark.parametrize("model", ["", "claude sonnet", '"claude"', "claude\n", "claud\u00e9"])
+def test_a_model_that_cannot_be_one_is_named(settings, model):
+    settings.ANTHROPIC_MODEL = model
+    assert found(checks.check_model) == ["claude.E005"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "api.anthropic.com",
+        "//api.anthropic.com",
+        "ftp://api.anthropic.com",
+        "https:api.anthropic.com",
+        "https://",
+        "https:///v1",
+        "https://host:abc",
+        "https://host:0",
+        "https://host:65536",
+        "https://user:password@host",
+        "https://user@host",
+        "https://host?key=1",
+        "https://host#part",
+        "https://ho st",
+        "https://host/a b",
+        "https://.host",
+        "https://[::1",
+        "https://" + "a" * 64,
+        '"https://host"',
+        "https://host\n",
+    ],
+)
+def test_an_address_of_the_api_that_cannot_work_is_named_and_not_asked(settings, url):
+    settings.ANTHROPIC_BASE_URL = url
+    assert found(checks.check_base_url) == ["claude.E006"]
+    settings.CLAUDE_OFFLINE = False
+    settings.ANTHROPIC_API_KEY = "sk-ant-whole"
+    with pytest.raises(Failure) as caught:
+        ask()
+    assert caught.value.kind == "misconfigured"
+    assert "check ANTHROPIC_BASE_URL" in caught.value.detail
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "HTTPS://Gateway.example/a/", "http://[::1]:1"])
+def test_an_address_of_a_gateway_is_taken(settings, url):
+    settings.ANTHROPIC_BASE_URL = url
+    assert found(checks.check_base_url) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:1080"),
+        ("https_proxy", "ftp://127.0.0.1"),
+        ("HTTPS_PROXY", "http://"),
+        ("HTTP_PROXY", "http://127.0.0.1:abc"),
+        ("HTTPS_PROXY", "http://[::1"),
+        ("SSL_CERT_FILE", "/gone.pem"),
+        ("SSL_CERT_FILE", __file__),
+        ("SSL_CERT_DIR", "/gone"),
+    ],
+)
+def test_a_variable_with_which_nothing_reaches_claude_is_named(settings, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    assert found(checks.check_environment) == []  # the stand-in does not need it
+    settings.CLAUDE_OFFLINE = False
+    (error,) = checks.check_environment(None)
+    assert error.id == "claude.E007"
+    assert error.msg.startswith(f"{name} in the environment")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "proxy.example:3128"),
+        ("HTTPS_PROXY", "http://user:password@127.0.0.1:3128"),
+        ("HTTPS_PROXY", ""),
+        ("REQUESTS_CA_BUNDLE", "/gone.pem"),
+        ("NO_PROXY", "localhost,127.0.0.1,.example.com"),
+    ],
+)
+def test_a_variable_that_works_is_not_named(settings, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    settings.CLAUDE_OFFLINE = False
+    assert found(checks.check_environment) == []
+
+
+@pytest.mark.django_db
+def test_a_question_that_meets_such_a_variable_is_misconfigured(user, settings, monkeypatch, caplog):
+    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080")
+    settings.CLAUDE_OFFLINE = False
+    settings.ANTHROPIC_API_KEY = "sk-ant-whole"
+    reply = user.post("/chat/ask/", {"prompt": "Hello"})
+    assert (reply.status, reply.json["error"]) == (500, "Service misconfigured")
+    (line,) = [line for line in caplog.records if line.name == "claude"]
+    assert (line.levelname, line.exc_info) == ("ERROR", None)
+    assert "check ALL_PROXY" in line.getMessage()
 
 
 def test_production_needs_a_secret_key_of_its_own(settings):
@@ -88,10 +233,11 @@ def test_production_needs_a_secret_key_of_its_own(settings):
     assert found(check_secret_key) == []
 
 
-def test_a_check_does_not_load_the_sdk():
-    program = "import sys, django; django.setup(); from django.core.management import call_command as c; c('check')"
-    program += "; sys.exit('anthropic' in sys.modules)"
-    environment = {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+def test_a_check_does_not_load_the_sdk_which_will_find_no_setting_of_its_own():
+    program = "import os, sys, django; from config import env; env.values = {'DEBUG': 'true'}.get; django.setup(); "
+    program += "from django.core.management import call_command; call_command('check'); "
+    program += "sys.exit('anthropic' in sys.modules or 'ANTHROPIC_LOG' in os.environ)"
+    environment = {"DJANGO_SETTINGS_MODULE": "config.settings", "ANTHROPIC_LOG": "debug"}
     assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
 
 
