@@ -29,7 +29,7 @@ from project_server import Server, free_port
 HERE = Path(__file__).resolve().parent
 CONTROL = "control"
 STYLES = ["async", "streaming"]
-SESSION = {"sessionid": "none", "csrftoken": "a" * 32}
+SESSION = {"my_claude_app_sessionid": "none", "my_claude_app_csrftoken": "a" * 32}
 BUSY = 0.9
 """Of a core: if the process that reads needs more, it falls behind, and its figures say little about the server."""
 FEW = 10

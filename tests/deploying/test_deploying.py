@@ -6,6 +6,7 @@ import shlex
 import stat
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
@@ -83,7 +84,8 @@ class Host:
 
     def run(self, commands, **more):
         """One shell for all of them, which stops at the first that fails. Gives what it printed."""
-        script = "\n".join(["set -eux", *map(self.here, commands)])
+        # The umask of a hardened host's root.
+        script = "\n".join(["umask 027", "set -eux", *map(self.here, commands)])
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self.folder,
@@ -101,7 +103,7 @@ def test_a_bare_host_serves_the_project_after_the_commands_of_the_document(bake_
     project = bake_copy(nginx=True, **answers)
     host = Host(tmp_path / "host", project)
     commands = commands_of(text_of("docs/deploy.md", project))
-    later = commands.index(f"cd /srv/{host.slug} && git pull")
+    later = commands.index(f"cd /srv/{host.slug} && git pull") - 1  # the umask before it
     first, again = commands[:later], commands[later:]
     publish(project, host.repository, answers)
     on_database = [command for command in first if command.startswith("runuser")]
@@ -111,6 +113,7 @@ def test_a_bare_host_serves_the_project_after_the_commands_of_the_document(bake_
         for command in on_database:
             run(shlex.split(command.partition(" -- ")[2]), host.folder, **reach)
         host.run(to_run[:serve])
+        expect_readable(host.folder / "srv")
         assert stat.S_IMODE(host.environment_file.stat().st_mode) == 0o600
         settings = host.environment_file.read_text(encoding="utf-8")
         assert len(re.search(r"^SECRET_KEY=(.*)$", settings, re.MULTILINE)[1]) > 50
@@ -121,7 +124,17 @@ def test_a_bare_host_serves_the_project_after_the_commands_of_the_document(bake_
         manage, *checking = to_run[serve:]
         there = f"cd /srv/{host.slug}"
         host.run([there, manage, *starting(host), *checking, "manage createsuperuser --no-input"], **ADMINISTRATOR)
+        listening = (host.folder / "etc/nginx/nginx.conf").read_text(encoding="utf-8").count("listen [::]")
+        assert listening == (4 if Path("/proc/net/if_inet6").exists() else 0)
         host.run([command for command in again if not left_out(command)])
+        expect_readable(host.folder / "srv")
+
+
+def expect_readable(folder):
+    """Whoever is not root can read every file in it, as the service must."""
+    modes = {path: path.stat().st_mode for path in folder.rglob("*") if not path.is_symlink()}
+    closed = [path for path, mode in modes.items() if mode & (0o005 if stat.S_ISDIR(mode) else 0o004) == 0]
+    assert closed == []
 
 
 ADMINISTRATOR = {

@@ -141,7 +141,10 @@ def test_too_many_answers_at_once_are_refused_in_json(running, upstream):
 def test_a_flood_is_refused(running, upstream, path):
     statuses = []
     while 429 not in statuses and len(statuses) < 200:
-        statuses.append(running.request("POST", path, QUESTION).whole().status)
+        reply = running.request("POST", path, QUESTION).whole()
+        statuses.append(reply.status)
+    assert int(reply.headers["Retry-After"]) > 0
+    assert "try again" in reply.text
     assert statuses[:21] == [200] * 21
     assert statuses[-1] == 429
     assert len(upstream.questions) == len(statuses) - 1
@@ -164,8 +167,20 @@ def test_a_dead_project_is_told_in_json(bake, tmp_path, nginx):
     with site.start(nginx):
         for path in ("/chat/ask/", "/chat/stream/"):
             refused = site.request("POST", path, QUESTION).whole()
-            assert refused.json == {"error": "AI service unavailable", "status": 502}
+            assert refused.json == {
+                "error": "This site does not answer right now, please try again in a moment",
+                "status": 502,
+            }
             assert refused.status == 502
+
+
+def test_a_dead_project_is_told_on_a_page(bake, tmp_path, nginx):
+    site = Site(bake(view_style="streaming", nginx=True), tmp_path / "site")
+    with site.start(nginx):
+        for path in ("/", "/accounts/sign-in/"):
+            page = site.request("GET", path).whole()
+            assert (page.status, page.headers["Content-Type"]) == (502, "text/html")
+            assert "This site does not answer right now" in page.text
 
 
 def test_a_project_that_says_nothing_is_told_in_json(site, nginx, upstream):

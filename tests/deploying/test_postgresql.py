@@ -1,5 +1,6 @@
 """Projects with database=postgresql on a real server, and what SQLite is told in the others."""
 
+import json
 import re
 import shutil
 import uuid
@@ -96,6 +97,48 @@ def test_production_does_not_start_on_the_database_of_development(bake_copy, env
     project = bake_copy(**on_postgresql)
     with pytest.raises(AssertionError, match="DATABASE_URL is not set: SQLite is there for development"):
         run(["python", "manage.py", "check"], project, environment(project, find_python("oldest")), **SETTINGS)
+
+
+READ_URLS = """
+import importlib, json, os
+os.environ["DATABASE_URL"] = ""
+from config import settings
+for url in json.loads(os.environ["URLS"]):
+    os.environ["DATABASE_URL"] = url
+    try:
+        database = importlib.reload(settings).DATABASES["default"]
+        print(database["ENGINE"].rpartition(".")[2], database["PASSWORD"], database["OPTIONS"].get("sslmode"))
+    except ValueError as error:
+        print(error)
+"""
+URLS = {
+    "postgres://user:word@host:5432/name": "postgresql word None",
+    "postgresql://user:word@host/name?sslmode=require": "postgresql word require",
+    "postgres:///name": "postgresql  None",
+    "postgres://user:p%40%23%25@host/name": "postgresql p@#% None",
+    "postgres://user:100%@host/name": "postgresql 100% None",
+    **dict.fromkeys(
+        [
+            "sqlite:///x",
+            "mysql://user:secret@host/name",
+            "//user:secret@host/name",
+            "host",
+            "://",
+            "postgres://user:secret#@host/name",
+            "postgres://user:sec/ret@host/name",
+            "postgres://host:port/name",
+            '"postgres://user:secret@host/name"',
+        ],
+        "DATABASE_URL must look like postgres://user:password@host:5432/name, with %23 for # and so on.",
+    ),
+}
+
+
+def test_an_address_that_is_no_postgresql_is_named_without_its_password(bake_copy, environment):
+    project = bake_copy(**on_postgresql)
+    variables = SETTINGS | {"URLS": json.dumps(list(URLS))}
+    said = run(["python", "-c", READ_URLS], project, environment(project, find_python("oldest")), **variables)
+    assert dict(zip(URLS, said.splitlines(), strict=True)) == URLS
 
 
 def open_streams(served, number):

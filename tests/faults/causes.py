@@ -340,8 +340,8 @@ REFUSALS = [
         f"Your question has {LONGEST + 1} characters and {LONGEST} fit: please shorten it.",
         prompt=PROMPT.ljust(LONGEST + 1, "?"),
     ),
-    Refusal("signed out", 401, "Please sign in again, then ask once more.", without=("sessionid",)),
-    Refusal("no CSRF token", 403, "Please reload the page, then ask once more.", without=("csrftoken",)),
+    Refusal("signed out", 401, "Please sign in again, then ask once more.", without=("my_claude_app_sessionid",)),
+    Refusal("no CSRF token", 403, "Please reload the page, then ask once more.", without=("my_claude_app_csrftoken",)),
     Refusal("not a POST", 405, "This address answers to POST only.", method="GET"),
 ]
 

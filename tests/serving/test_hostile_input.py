@@ -24,14 +24,14 @@ ADDRESSES = {
 LIMIT = 20_000
 """The default of CHAT_MAX_PROMPT_CHARS."""
 CONTROLS = "".join(chr(code) for code in [*range(1, 32), *range(127, 160), 0x2028, 0x2029, 0xFEFF, 0x202E])
-SIGNED_OUT = {"csrftoken": "a" * 32}
+SIGNED_OUT = {"my_claude_app_csrftoken": "a" * 32}
 
 
 class Request(NamedTuple):
     """A request, and the status that it gets."""
 
     status: int
-    body: bytes = form(prompt="Why?")
+    body: bytes | list = form(prompt="Why?")  # a list goes out in chunks
     content_type: str | None = FORM
     cookies: dict | None = None
     headers: dict = {}  # noqa: RUF012, it is never changed
@@ -59,6 +59,9 @@ REQUESTS = {
     "another boundary than announced": Request(200, part(b"Why?"), "multipart/form-data; boundary=c"),
     "no boundary": Request(400, part(b"Why?"), "multipart/form-data"),
     "a boundary of nothing": Request(400, part(b"Why?"), "multipart/form-data; boundary="),
+    "a form without a length": Request(200, [form(prompt="Why?")]),
+    "parts without a length": Request(200, [part(b"Why?")], MULTIPART),
+    "too much without a length": Request(413, [b"prompt=", b"x" * 1024 * 1024]),
     "parts without an end": Request(200, part(b"Why?")[:-10], MULTIPART),
     "a file in place of a question": Request(400, part(b"Why?", more='; filename="a"'), MULTIPART),
     "thousands of fields": Request(400, form(prompt="Why?", **{f"f{number}": 1 for number in range(3000)})),
@@ -73,10 +76,12 @@ REQUESTS = {
     "another token": Request(403, headers={"X-CSRFToken": "b" * 32}),
     "another site": Request(403, headers={"Origin": "https://elsewhere.example"}),
     "nobody who signed in": Request(401, cookies=SIGNED_OUT),
-    "a session that is none": Request(401, cookies=SIGNED_OUT | {"sessionid": "0" * 32}),
-    "a session that is a path": Request(401, cookies=SIGNED_OUT | {"sessionid": "../../etc/passwd"}),
-    "a session of quotes": Request(401, cookies=SIGNED_OUT | {"sessionid": "\"';--\\"}),
-    "cookies that are none": Request(403, headers={"Cookie": "=;;; a b; sessionid; csrftoken="}),
+    "a session that is none": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "0" * 32}),
+    "a session that is a path": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "../../etc/passwd"}),
+    "a session of quotes": Request(401, cookies=SIGNED_OUT | {"my_claude_app_sessionid": "\"';--\\"}),
+    "cookies that are none": Request(
+        403, headers={"Cookie": "=;;; a b; my_claude_app_sessionid; my_claude_app_csrftoken="}
+    ),
     "another host": Request(400, headers={"Host": "elsewhere.example"}),
     "a long header": Request(200, headers={"X-Long": "x" * 8000}),
 }

@@ -77,7 +77,8 @@ class Served(NamedTuple):
 
     def cookies(self, name="user"):
         """What the browser of a user who has signed in sends along."""
-        return {"sessionid": self.sessions[name], "csrftoken": "a" * 32}
+        slug = self.project.name
+        return {f"{slug}_sessionid": self.sessions[name], f"{slug}_csrftoken": "a" * 32}
 
     def logged(self, words):
         """The lines of the server's log that have these words."""

@@ -35,10 +35,3 @@ def demo(request: HttpRequest) -> HttpResponse:
     following = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(following, {request.get_host()}, require_https=request.is_secure())
     return redirect(following if safe else settings.LOGIN_REDIRECT_URL)
-
-
-def client_address(request: HttpRequest) -> str:
-    """The client's address: as a trusted proxy forwards it, or that of the connection."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TRUST_PROXY else ""
-    # Our own proxy adds the last one. Any client could have written those before it.
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")

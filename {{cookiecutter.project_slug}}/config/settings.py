@@ -44,10 +44,19 @@ HTTPS = config("HTTPS", default=not DEBUG, cast=bool)
 SECURE_SSL_REDIRECT = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
-# A browser that has seen this header uses HTTPS only, for a year.
-SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
+# Browsers ignore the port of a cookie's site: projects on one machine need names of their own.
+SESSION_COOKIE_NAME = "{{ cookiecutter.project_slug }}_sessionid"
+CSRF_COOKIE_NAME = "{{ cookiecutter.project_slug }}_csrftoken"
+
+# A browser that has seen this header uses HTTPS only, for so many seconds; nobody can take that back. docs/deploy.md
+# says how to raise it. The domain's other sites are not this project's to decide, so two checks are silent.
+SECURE_HSTS_SECONDS = 0 if DEBUG else config("HSTS_SECONDS", default=3600, cast=int)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = config("HSTS_SUBDOMAINS", default=False, cast=bool)
+SECURE_HSTS_PRELOAD = config("HSTS_PRELOAD", default=False, cast=bool)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# The path below which the proxy serves the project, such as /app; it passes whole paths on. gunicorn reads it, too.
+FORCE_SCRIPT_NAME = config("SCRIPT_NAME", default="") or None
 
 # No inline code and no other origin: if a model's output ever reached a page as HTML, it could run nothing.
 # https://django-csp.readthedocs.io/en/latest/configuration.html
@@ -154,8 +163,9 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "accounts.views.client_address"
-AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
+AXES_USERNAME_CALLABLE = "accounts.throttle.attempted_name"
+AXES_CLIENT_IP_CALLABLE = "accounts.throttle.client_address"
+AXES_LOCKOUT_CALLABLE = "accounts.throttle.locked_out"
 AXES_RESET_ON_SUCCESS = True
 # Successful sign-ins are not stored.
 AXES_DISABLE_ACCESS_LOG = True
@@ -172,7 +182,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = config("TIME_ZONE", default="UTC", cast=time_zone)
 USE_TZ = True
 
-STATIC_URL = "static/"
+STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 

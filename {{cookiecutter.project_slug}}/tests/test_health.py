@@ -19,6 +19,10 @@ def test_the_process_is_alive_without_a_database(anonymous):
     assert "Set-Cookie" not in reply.headers
 
 
+def test_the_process_is_alive_below_a_path_too(client):
+    assert client.get("/healthz", SCRIPT_NAME="/app").content == b"alive\n"
+
+
 @pytest.mark.django_db
 def test_it_is_ready_when_the_database_is_up_to_date_and_there_is_a_key(anonymous):
     reply = anonymous.get("/readyz")
