@@ -7,13 +7,16 @@ DATABASE_URL = config("DATABASE_URL", default="")
 # https://docs.djangoproject.com/en/stable/ref/databases/#connection-pool
 DATABASE_POOL = config("DATABASE_POOL", default=8, cast=int)
 if DATABASE_URL:
-    # Test a connection before a request uses it: the server may have restarted.
     try:
+        # Test a connection before a request uses it: the server may have restarted.
         DATABASES["default"] = dict(dj_database_url.parse(DATABASE_URL, conn_health_checks=True))
     except ValueError:
         DATABASES["default"] = {}
     if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
-        raise ImproperlyConfigured("DATABASE_URL takes postgres://user:password@host:5432/name.")
+        # Without its value, which may hold a password.
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgres://user:password@host:5432/name, with %23 for # and so on."
+        )
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
         "min_size": 1,
         "max_size": DATABASE_POOL,

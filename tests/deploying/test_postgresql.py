@@ -101,7 +101,6 @@ def test_production_does_not_start_on_the_database_of_development(bake_copy, env
 
 READ_URLS = """
 import importlib, json, os
-from django.core.exceptions import ImproperlyConfigured
 os.environ["DATABASE_URL"] = ""
 from config import settings
 for url in json.loads(os.environ["URLS"]):
@@ -109,7 +108,7 @@ for url in json.loads(os.environ["URLS"]):
     try:
         database = importlib.reload(settings).DATABASES["default"]
         print(database["ENGINE"].rpartition(".")[2], database["PASSWORD"], database["OPTIONS"].get("sslmode"))
-    except ImproperlyConfigured as error:
+    except ValueError as error:
         print(error)
 """
 URLS = {
@@ -130,7 +129,7 @@ URLS = {
             "postgres://host:port/name",
             '"postgres://user:secret@host/name"',
         ],
-        "DATABASE_URL takes postgres://user:password@host:5432/name.",
+        "DATABASE_URL must look like postgres://user:password@host:5432/name, with %23 for # and so on.",
     ),
 }
 
