@@ -101,6 +101,7 @@ def test_production_does_not_start_on_the_database_of_development(bake_copy, env
 
 READ_URLS = """
 import importlib, json, os
+from django.core.exceptions import ImproperlyConfigured
 os.environ["DATABASE_URL"] = ""
 from config import settings
 for url in json.loads(os.environ["URLS"]):
@@ -108,7 +109,7 @@ for url in json.loads(os.environ["URLS"]):
     try:
         database = importlib.reload(settings).DATABASES["default"]
         print(database["ENGINE"].rpartition(".")[2], database["PASSWORD"], database["OPTIONS"].get("sslmode"))
-    except ValueError as error:
+    except ImproperlyConfigured as error:
         print(error)
 """
 URLS = {
