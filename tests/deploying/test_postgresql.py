@@ -38,7 +38,8 @@ def production(server, bake, environment, tmp_path_factory):
 
 def wait_for_connections(seconds):
     """Has a project wait so long for a connection of its pool."""
-    return lambda project: change_line(project / "config/settings.py", '"timeout": 5,', f'"timeout": {seconds},')
+    timeout = '"timeout": {},  # seconds that a request'
+    return lambda project: change_line(project / "config/settings.py", timeout.format(5), timeout.format(seconds))
 
 
 @pytest.fixture(scope="module")
