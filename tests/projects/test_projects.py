@@ -84,7 +84,8 @@ def test_django_finds_nothing_to_say_and_the_sdk_is_not_loaded(project, clean):
 @on_both_pythons
 def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
     command = ["python", "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
-    assert run(command, project, clean, **PRODUCTION) == NO_ISSUES
+    # Whether HSTS holds for subdomains, and for ever, is the domain's to decide: config/settings.py silences these two.
+    assert run(command, project, clean, **PRODUCTION) == NO_ISSUES.replace("0 silenced", "2 silenced")
 
 
 HOSTILE = {

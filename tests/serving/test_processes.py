@@ -53,6 +53,7 @@ def test_a_server_starts_with_as_many_workers_as_it_has_by_default(serve, lane, 
 # --- Forks --------------------------------------------------------------------------------------------
 
 PRELOAD = """
+import threading
 import time
 
 preload_app = True
