@@ -82,14 +82,17 @@ def wire(monkeypatch) -> list[dict[str, Any]]:
 
 
 class Api(socketserver.ThreadingTCPServer):
-    """A server on this machine in the place of the API: `answer(connection)` says, byte by byte, what it does."""
+    """A server on this machine in the place of the API: `answer(connection)` says, byte by byte, what it does.
+
+    Until it is told, it is silent for as long as the project waits.
+    """
 
     allow_reuse_address = daemon_threads = True
     request_queue_size = 64
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Questions)
-        self.answer: Callable[[socket.socket], object] = lambda connection: None
+        self.answer: Callable[[socket.socket], object] = lambda connection: connection.recv(1)
         self.connections = 0
         self.questions = 0
 
