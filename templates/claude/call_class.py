@@ -112,8 +112,8 @@ def as_failure(error: Exception) -> Failure:
 
 def is_of_the_call(error: BaseException) -> bool:
     """Whether the SDK or this package raised an error, and not the code in the block."""
-    modules = [frame.f_globals.get("__name__", "").split(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return modules[-1:] == ["claude"] or not {"anthropic", "httpx2"}.isdisjoint(modules)
+    packages = [module.split(".")[0] for module in failures.modules_of(error)]
+    return packages[-1:] == ["claude"] or not {"anthropic", "httpx2"}.isdisjoint(packages)
 
 
 def cut_off(error: BaseException) -> None:

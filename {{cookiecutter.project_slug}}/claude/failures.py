@@ -152,8 +152,12 @@ def classify(error: Exception) -> Failure:
 
 def is_json(error: Exception) -> bool:
     """Whether an error comes of reading JSON, as of a number of thousands of digits."""
-    modules = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return isinstance(error, json.JSONDecodeError) or "json.decoder" in modules
+    return isinstance(error, json.JSONDecodeError) or "json.decoder" in modules_of(error)
+
+
+def modules_of(error: BaseException) -> list[str]:
+    """The modules that an error passed through; the last one raised it."""
+    return [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
 
 
 def reported(body: object, *, status: int = 200, retry_after: float | None = None) -> Failure:
@@ -186,10 +190,10 @@ def text_at(value: object, *path: str) -> str:
 
 def will_last(body: bytes, status: int) -> bool:
     """Whether another attempt would be refused, too, until somebody acts."""
-    try:
-        return reported(json.loads(body), status=status).level >= logging.ERROR
-    except (ValueError, RecursionError):
-        return reported(None, status=status).level >= logging.ERROR
+    content = None
+    with suppress(ValueError, RecursionError):
+        content = json.loads(body)
+    return reported(content, status=status).level >= logging.ERROR
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
