@@ -11,6 +11,13 @@ HEADERS = {
 }
 
 
+def event_of(piece: str) -> Event:
+    """The event for a piece of an answer, or for a sign of `claude.reader` in place of one."""
+    if piece:
+        return {"delta": piece}
+    return {"status": piece.meaning} if piece is THINKING or piece is RESTART else KEEPALIVE
+
+
 def done(answer: Mapping[str, Any]) -> Event:
     """The last event of an answer: all that its JSON says but the text."""
     return {"done": True, **{name: value for name, value in answer.items() if name != "answer"}}

@@ -1,3 +1,10 @@
+def collect(pieces: list[str], event: Event) -> None:
+    """Adds what an event says to the text so far, or takes all of it back."""
+    if event.get("status") == "restart":
+        pieces.clear()
+    pieces.append(event.get("delta", ""))
+
+
 def whole(pieces: list[str], done: Event) -> Json:
     """The answer that the events of a stream come to."""
     return {"answer": "".join(pieces), **{name: value for name, value in done.items() if name != "done"}}

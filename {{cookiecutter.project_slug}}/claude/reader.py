@@ -1,0 +1,225 @@
+"""Reads what comes back from Claude. Sync and async calls share all of it.
+
+https://platform.claude.com/docs/en/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from claude.answers import Answer, Iteration, Usage, mapping
+from claude.failures import Failure, reported, text_at
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+class Sign(str):
+    """A piece of an answer without text, which says how the answer is getting on."""
+
+    meaning: str
+
+    def __new__(cls, meaning: str) -> Sign:
+        sign = super().__new__(cls)
+        sign.meaning = meaning
+        return sign
+
+
+# Claude is at work.
+WAITING = Sign("waiting")
+# Claude has begun to think.
+THINKING = Sign("thinking")
+# All text so far is taken back: the model declined after it. What follows, of another model, is whole.
+RESTART = Sign("restart")
+
+
+# The member of a content block that each kind of delta adds to.
+DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
+
+
+class AnswerReader:
+    """Reads what comes back, event by event or as a whole message, and knows at each moment what has come.
+
+    `model` is the one that answers; until that is known, the one that was asked. `is_whole` says whether the answer has
+    come to its end. `cache_miss` is why the API's cache did not serve, where that was asked for and is known.
+    """
+
+    def __init__(self, model: str | None = None) -> None:
+        self.iterations = [Iteration(model)]
+        self.message_id: str | None = None
+        self.anthropic_request_id: str | None = None
+        self.cache_miss: str | None = None
+        self.is_whole = False
+        self._first_iteration: int | None = None  # of the message being read
+        self._forget_text()
+
+    def _forget_text(self) -> None:
+        self._blocks: list[tuple[dict[str, Any], dict[str, list[str]]]] = []
+        self._texts: list[str] = self._open_block({"type": "text"})
+
+    def _open_block(self, block: dict[str, Any]) -> list[str]:
+        parts: dict[str, list[str]] = {name: [] for name in DELTAS.values()}
+        self._blocks.append((block, parts))
+        return parts["text"]
+
+    @property
+    def model(self) -> str | None:
+        return self.iterations[-1].model
+
+    @property
+    def stop_reason(self) -> str | None:
+        return self.iterations[-1].stop_reason
+
+    @property
+    def refusal_category(self) -> str | None:
+        return self.iterations[-1].refusal_category
+
+    @property
+    def usage(self) -> Usage:
+        return sum((iteration.usage for iteration in self.iterations), Usage())
+
+    @property
+    def content(self) -> list[dict[str, Any]]:
+        """The API's content blocks as far as they have come, those that hold no text unchanged."""
+        blocks = []
+        for block, parts in self._blocks:
+            grown = {name: text_at(block, name) + "".join(new) for name, new in parts.items() if new}
+            if block != {"type": "text"} or grown:
+                blocks.append(block | grown)
+        return blocks
+
+    @property
+    def text(self) -> str:
+        return "".join(text_at(block, "text") for block in self.content if block.get("type") == "text")
+
+    @property
+    def answer(self) -> Answer:
+        """The whole answer. Raises `Failure` where there is none, as when a stream broke off."""
+        self.check_whole()
+        content, text = self.content, self.text
+        thought = any("thinking" in str(block.get("type")) for block in content)
+        if self.stop_reason == "max_tokens" and thought and not text.strip():
+            raise Failure("all_thinking", "raise CLAUDE_MAX_TOKENS or lower CLAUDE_EFFORT")
+        return Answer(
+            text,
+            usage=self.usage,
+            iterations=self.iterations,
+            stop_reason=self.stop_reason,
+            refusal_category=self.refusal_category,
+            model=self.model,
+            message_id=self.message_id,
+            anthropic_request_id=self.anthropic_request_id,
+            content=content,
+        )
+
+    def check_whole(self) -> None:
+        if not self.is_whole:
+            raise Failure("unavailable", "the stream ended before message_stop")
+
+    def answer_as(self, schema: type[BaseModel] | None) -> Answer:
+        """The whole answer, `parsed` as an instance of `schema` where one is given. Raises `Failure` for what is none."""
+        answer = self.answer
+        if schema is None:
+            return answer
+        if answer.stop_reason == "refusal":
+            raise Failure("declined", f"category {answer.refusal_category}")
+        if answer.stop_reason in ("max_tokens", "model_context_window_exceeded"):
+            raise Failure("cut_off", f"{answer.stop_reason}: raise CLAUDE_MAX_TOKENS, or ask for less at once")
+        with suppress(ValueError):  # its words would quote the answer
+            answer.parsed = schema.model_validate_json(str(answer))
+        if answer.parsed is None:
+            raise Failure("misfit", f"the answer does not fit {schema.__name__}")
+        return answer
+
+    def read(self, message: Any) -> Answer:
+        """The answer in a whole message, as the SDK's `messages.create` returns it. Raises `Failure` for what is none."""
+        whole = message.to_dict(warnings=False) if hasattr(message, "to_dict") else {}
+        blocks = whole.get("content")
+        if not isinstance(blocks, list):
+            raise Failure("unavailable", "the response is not a message")
+        self._begin(whole)
+        for block in filter(mapping, blocks):
+            self._start_block(block)
+        if not self.text and whole.get("stop_reason") is None:
+            raise Failure("unavailable", "the response is not a message")
+        self._finish({"delta": whole, "usage": whole.get("usage")})
+        self.is_whole = True
+        return self.answer
+
+    def feed(self, event: str | None, data: str) -> str:
+        """The text in one event of a stream, or a `Sign`. Raises `Failure` for an error or a broken event."""
+        try:
+            return self._feed(event, data)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+            raise Failure("unavailable", f"a broken {event} event") from None
+
+    def _feed(self, event: str | None, data: str) -> str:
+        if event == "content_block_delta":
+            delta = json.loads(data)["delta"]
+            if delta["type"] == "text_delta":
+                text = text_at(delta, "text")
+                self._texts.append(text)
+                return text or WAITING
+            if name := DELTAS.get(delta["type"]):
+                self._blocks[-1][1][name].append(text_at(delta, name))
+        elif event == "content_block_start":
+            return self._start_block(json.loads(data)["content_block"])
+        elif event == "message_start":
+            self._begin(mapping(json.loads(data)).get("message"))
+        elif event == "message_delta":
+            return self._finish(mapping(json.loads(data)))
+        elif event == "message_stop":
+            self.is_whole = True
+        elif event == "error":
+            raise reported(json.loads(data))
+        return WAITING
+
+    def _begin(self, message: object) -> None:
+        """A message begins, perhaps after another."""
+        if self._first_iteration is not None:
+            self.ask_again(self.model)
+        self._first_iteration = len(self.iterations) - 1
+        self.message_id = text_at(message, "id") or None
+        self.cache_miss = text_at(message, "diagnostics", "cache_miss_reason", "type") or None
+        now = self.iterations[-1]
+        now.model = text_at(message, "model") or now.model
+        now.usage = now.usage.updated(mapping(message).get("usage"))
+
+    def ask_again(self, model: str | None) -> None:
+        """From now on `model` is asked, and what was read of another does not count."""
+        self.iterations.append(Iteration(model))
+        self._first_iteration = None
+        self.is_whole = False
+        self._forget_text()
+
+    def _start_block(self, block: dict[str, Any]) -> str:
+        kind, sign = text_at(block, "type"), WAITING
+        if kind == "fallback":  # the API's own: what another model said before it was refused
+            sign = RESTART if self.text else WAITING
+            self._forget_text()
+            self.iterations[-1].model = text_at(block, "to", "model") or self.model
+        self._texts = self._open_block(block)
+        if "thinking" in kind:
+            sign = THINKING
+        return (kind == "text" and text_at(block, "text")) or sign
+
+    def _finish(self, event: Mapping[str, Any]) -> str:
+        """How a message ended."""
+        now, usage = self.iterations[-1], mapping(event.get("usage"))
+        now.stop_reason = text_at(event, "delta", "stop_reason") or now.stop_reason
+        now.refusal_category = text_at(event, "delta", "stop_details", "category") or now.refusal_category
+        now.usage = now.usage.updated(usage)
+        listed = [counts for counts in usage.get("iterations") or () if mapping(counts)]
+        if len(listed) > 1:  # of the API's own fallback: the counts beside the list are the last model's
+            models = [Iteration(text_at(counts, "model") or now.model, usage=Usage().updated(counts)) for counts in listed]
+            models[-1] = replace(now, usage=replace(models[-1].usage, thinking_tokens=now.usage.thinking_tokens))
+            self.iterations[self._first_iteration or 0 :] = models
+        if now.stop_reason != "refusal":
+            return WAITING
+        sign = RESTART if self.text else WAITING
+        self._forget_text()
+        return sign
