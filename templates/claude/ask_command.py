@@ -40,9 +40,16 @@ class Command(BaseCommand):
             raise CommandError(f"The answer could not be written: {error.strerror}.") from None
         counts = f"{answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out"
         self.stderr.write(f"{counts}, ended with {answer.stop_reason}.")
+        if answer.refusal:
+            raise CommandError(answer.refusal)
 
     def write(self, piece: str) -> None:
         """Shows a piece at once, with a question mark for each character that the terminal lacks."""
+        if piece is RESTART:
+            self.stdout.write("\n")
+            self.stderr.write("Claude takes back what stands above.")
+        elif piece is THINKING:
+            self.stderr.write("Claude is thinking.")
         text = self.decoder.decode(piece.encode("utf-16-le", "surrogatepass")).translate(CONTROL_CHARACTERS)
         encoding = getattr(self.stdout, "encoding", None) or "utf-8"
         self.stdout.write(text.encode(encoding, "replace").decode(encoding), ending="")

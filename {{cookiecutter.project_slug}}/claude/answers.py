@@ -78,13 +78,13 @@ class Answer(str):
     """
 
     usage: Usage = Usage()
-    iterations: list[Iteration] = []  # noqa: RUF012, never changed
+    iterations: list[Iteration] = []
     stop_reason: str | None = None
     refusal_category: str | None = None
     model: str | None = None
     message_id: str | None = None
     anthropic_request_id: str | None = None
-    content: list[dict[str, Any]] = []  # noqa: RUF012
+    content: list[dict[str, Any]] = []
     parsed: Any = None
 
     def __new__(cls, text: str, **attributes: Any) -> Answer:

@@ -213,11 +213,11 @@ class AnswerReader:
         now.stop_reason = text_at(event, "delta", "stop_reason") or now.stop_reason
         now.refusal_category = text_at(event, "delta", "stop_details", "category") or now.refusal_category
         now.usage = now.usage.updated(usage)
-        listed = [counts for counts in usage.get("iterations") or () if mapping(counts)]
+        listed = list(filter(mapping, usage.get("iterations") or ()))
         if len(listed) > 1:  # of the API's own fallback: the counts beside the list are the last model's
-            models = [Iteration(text_at(counts, "model") or now.model, usage=Usage().updated(counts)) for counts in listed]
-            models[-1] = replace(now, usage=replace(models[-1].usage, thinking_tokens=now.usage.thinking_tokens))
-            self.iterations[self._first_iteration or 0 :] = models
+            each = [Iteration(text_at(of_one, "model"), usage=Usage().updated(of_one)) for of_one in listed]
+            each[-1] = replace(now, usage=replace(each[-1].usage, thinking_tokens=now.usage.thinking_tokens))
+            self.iterations[self._first_iteration or 0 :] = each
         if now.stop_reason != "refusal":
             return WAITING
         sign = RESTART if self.text else WAITING

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 import traceback
-from types import SimpleNamespace
 
 import anthropic
 import httpx2
@@ -13,9 +12,9 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from claude import calls
+from claude.answers import Usage
 from claude.failures import Failure, Refused
-from claude.messages import Usage
-from tests.asking import ask, read_response, within_a_call
+from tests.asking import ask, within_a_call
 from tests.endpoints import PATHS
 
 pytestmark = pytest.mark.django_db
@@ -289,13 +288,6 @@ def test_what_came_before_an_error_goes_no_further():
     error.__cause__ = ValueError("a secret")
     assert calls.as_failure(error).kind == "unexpected"
     assert (error.__cause__, error.__suppress_context__) == (None, True)
-
-
-def test_a_second_stream_that_breaks_off_is_not_taken_for_the_first():
-    call = calls.Call({})
-    call.feed("message_stop", "{}")
-    with pytest.raises(Failure, match="unavailable"):
-        read_response(call, SimpleNamespace(http_response=httpx2.Response(200, content=b"")))
 
 
 # --- Time -----------------------------------------------------------------------------------------

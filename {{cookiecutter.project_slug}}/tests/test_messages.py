@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from claude.answers import Answer, Usage
 from claude.failures import Failure
-from claude.messages import Answer, AnswerReader, Usage, build_request
+from claude.messages import build_request
+from claude.reader import AnswerReader
 
 
 def text(piece):
