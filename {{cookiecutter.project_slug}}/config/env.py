@@ -58,6 +58,11 @@ def config(name: str, default: Any, cast: Callable[[Any], Any] = str) -> Any:
         raise ImproperlyConfigured(f"{name} is {shortened(text)}: it takes {TAKES.get(cast, error)}.") from None
 
 
+def choice(text: str) -> str:
+    """One of a few words, in lower case. `default` is what an empty setting, which has its default, cannot say: none."""
+    return "" if text.lower() == "default" else text.lower()
+
+
 def time_zone(name: str) -> str:
     """A name that the machine has; some lack old ones such as US/Eastern."""
     if name != "UTC" and name not in available_timezones() - {"Factory", "localtime"}:

@@ -14,7 +14,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
-from config.env import config, csv, time_zone
+from config.env import choice, config, csv, time_zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -277,14 +277,24 @@ CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 # The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04
 
-# Sent with every question. The API caches it once it is long enough for the model:
+# Another model, which answers where ANTHROPIC_MODEL refuses to; empty: none. And whether it also answers where
+# ANTHROPIC_MODEL is overloaded, after all retries.
+CLAUDE_FALLBACK_MODEL = config("CLAUDE_FALLBACK_MODEL", default="")
+CLAUDE_FALLBACK_WHEN_BUSY = config("CLAUDE_FALLBACK_WHEN_BUSY", default=False, cast=bool)
+
+# Sent with every question. The API caches it for this long, 5m or 1h, once it is long enough for the model:
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching
-CLAUDE_SYSTEM_PROMPT = config(
-    "CLAUDE_SYSTEM_PROMPT",
-    default="You answer the questions of people who use this site. Be accurate, plain and brief.",
-)
-# The longest answer, in tokens. Answers are billed by the token: this caps the cost of one.
-CLAUDE_MAX_TOKENS = config("CLAUDE_MAX_TOKENS", default=1024, cast=int)
+DEFAULT_SYSTEM_PROMPT = "You answer the questions of people who use this site. Be accurate, plain and brief."
+CLAUDE_SYSTEM_PROMPT = config("CLAUDE_SYSTEM_PROMPT", default=DEFAULT_SYSTEM_PROMPT)
+CLAUDE_CACHE_TTL = config("CLAUDE_CACHE_TTL", default="5m", cast=choice)
+# The longest answer, in tokens, with the thinking before it. Both are billed by the token: this caps the cost of one.
+CLAUDE_MAX_TOKENS = config("CLAUDE_MAX_TOKENS", default={{ "1024" if cookiecutter.claude_model == "claude-sonnet-4-6" else "16_000" }}, cast=int)
+# How much work an answer is worth: low, medium, high, xhigh or max. Empty: as the model has it.
+# https://platform.claude.com/docs/en/build-with-claude/effort
+CLAUDE_EFFORT = config("CLAUDE_EFFORT", default="{{ '' if cookiecutter.claude_model == 'claude-sonnet-4-6' else 'medium' }}", cast=choice)
+# Whether the model thinks first: adaptive, disabled or between_tools, none of which every model takes. Empty: as the model
+# has it. https://platform.claude.com/docs/en/build-with-claude/thinking
+CLAUDE_THINKING = config("CLAUDE_THINKING", default="", cast=choice)
 # How long an attempt may be silent, in seconds, and how often a failed one is retried.
 CLAUDE_TIMEOUT = config("CLAUDE_TIMEOUT", default=60.0, cast=float)
 CLAUDE_MAX_RETRIES = config("CLAUDE_MAX_RETRIES", default=3, cast=int)

@@ -47,30 +47,11 @@ def test_a_key_that_cannot_work_is_named(settings, key, ids):
     assert found(checks.check_key) == ids
 
 
-def test_a_deprecated_model_is_named_with_the_day_it_goes_away(settings):
-    model, day = next(iter(checks.deprecated_models().items()))
-    settings.ANTHROPIC_MODEL = model
-    (warning,) = checks.check_model(None)
-    assert day in warning.msg
-    settings.ANTHROPIC_MODEL = "claude-test-model"
-    assert found(checks.check_model) == []
-
-
-def test_the_list_of_deprecated_models_is_that_of_the_sdk():
-    from anthropic.resources.messages.messages import DEPRECATED_MODELS
-
-    assert checks.deprecated_models() == DEPRECATED_MODELS
-
-
 @pytest.mark.parametrize(
     ("name", "value", "ids"),
     [
-        ("CLAUDE_MAX_TOKENS", 2_133, []),
-        ("CLAUDE_MAX_TOKENS", 2_134, ["claude.W003"]),
-        ("CLAUDE_MAX_TOKENS", 21_333, ["claude.W003"]),
-        ("CLAUDE_MAX_TOKENS", 21_334, ["claude.E004", "claude.W003"]),
         ("CLAUDE_MAX_TOKENS", 0, ["claude.E003"]),
-        ("CLAUDE_TIMEOUT", 28, ["claude.W003"]),
+        ("CLAUDE_MAX_TOKENS", 1_000_000, []),
         ("CLAUDE_TIMEOUT", -1, ["claude.E003"]),
         ("CLAUDE_TIMEOUT", float("nan"), ["claude.E003"]),
         ("CLAUDE_TIMEOUT", 301, ["claude.W004"]),
@@ -125,12 +106,6 @@ def test_a_host_that_no_browser_sends_is_named(settings, host):
     assert found(check_hosts) == []
     settings.ALLOWED_HOSTS = [host]
     assert found(check_hosts) == ["config.E005"]
-
-
-@pytest.mark.parametrize("model", ["", "claude sonnet", '"claude"', "claude\n", "claud\u00e9"])
-def test_a_model_that_cannot_be_one_is_named(settings, model):
-    settings.ANTHROPIC_MODEL = model
-    assert found(checks.check_model) == ["claude.E005"]
 
 
 @pytest.mark.parametrize(

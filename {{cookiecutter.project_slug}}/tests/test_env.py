@@ -52,6 +52,22 @@ def test_a_setting_that_is_not_utf_8_is_named(read, monkeypatch):
         read("SETTING", default="")
 
 
+@pytest.mark.parametrize(
+    ("value", "default", "word"),
+    [
+        ("", "medium", "medium"),
+        ("", "", ""),
+        (" High\n", "medium", "high"),
+        ("default", "medium", ""),
+        ("Default", "", ""),
+        ("hgih", "medium", "hgih"),  # which `manage.py check` names
+    ],
+)
+def test_a_choice_is_a_word_in_any_case_and_may_be_none(read, monkeypatch, value, default, word):
+    monkeypatch.setenv("CLAUDE_EFFORT", value)
+    assert read("CLAUDE_EFFORT", default=default, cast=env.choice) == word
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "europe/paris", "../UTC", "localtime", "Factory"])
 def test_a_time_zone_that_is_none_is_named(read, monkeypatch, zone):
     monkeypatch.setenv("TIME_ZONE", zone)
