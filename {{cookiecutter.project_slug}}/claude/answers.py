@@ -65,7 +65,7 @@ class Iteration:
     usage: Usage = Usage()
 
     def as_dict(self) -> dict[str, Any]:
-        return {"model": self.model, "stop_reason": self.stop_reason, **self.usage.as_dict()}
+        return asdict(self)
 
 
 class Answer(str):
