@@ -214,7 +214,8 @@ class AnswerReader:
         now.refusal_category = text_at(event, "delta", "stop_details", "category") or now.refusal_category
         now.usage = now.usage.updated(usage)
         listed = usage.get("iterations")
-        if isinstance(listed, list) and len(listed) > 1:  # of the API's own fallback: the counts beside the list are the last model's
+        if isinstance(listed, list) and len(listed) > 1:
+            # Of the API's own fallback. The counts beside the list are those of the last model.
             each = [Iteration(text_at(of_one, "model"), usage=Usage().updated(of_one)) for of_one in listed]
             each[-1] = replace(now, usage=replace(each[-1].usage, thinking_tokens=now.usage.thinking_tokens))
             self.iterations[self._first_iteration or 0 :] = each
