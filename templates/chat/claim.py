@@ -1,68 +1,103 @@
-def claim(request: HttpRequest) -> Question:
-    """The question, ours to answer or with its answer. Raises `Refused` while another request is answering it.
+def claim(question: Question) -> Turn:
+    """The turn of a question, ours to answer or with its answer. Raises `Refused` while another request is answering it.
 
-    A request without a key gets a question that is not kept. No database connection is held afterwards: the user of an
-    answer that was given before may be slow to read it.
+    A question that has no key and stands alone gets a turn that is not kept. No database connection is held afterwards: the
+    user of an answer that was given before may be slow to read it.
     """
     try:
-        return claim_in_database(request)
+        return claim_in_database(question)
     except Error as error:
         raise database_failure(error) from None
     finally:
         release_connections()
 
 
-def claim_in_database(request: HttpRequest) -> Question:
-    try:
-        key = read_key(request)
-    except ValueError:
-        raise Refused(400, "The idempotency_key is not a UUID: please reload the page and ask again.") from None
-    if key is None:
-        return Question()
+def claim_in_database(question: Question) -> Turn:
+    if question.idempotency_key is None and question.conversation is None:
+        turn = Turn(user=question.user, prompt=question.prompt)
+        turn.details = history.details_of(turn)
+        return turn
     now = timezone.now()
-    old = Question.objects.filter(asked_at__lt=now - timedelta(seconds=settings.CHAT_REMEMBER))
-    old.exclude(keeper.under_way()).delete()
-    asked = request.POST.getlist("prompt")
-    # % if cookiecutter.view_style == "async"
-    # The answers of ask-many are none for the other endpoints, which share theirs.
-    asked = [str(getattr(request.resolver_match, "url_name", "") == "ask_many"), *asked]
-    # % endif
-    digest = salted_hmac("chat.question", "\0".join(asked), algorithm="sha256").hexdigest()
-    user: Any = request.user  # signed in, or the view would not ask
-    question, created = Question.objects.get_or_create(
-        user=user, idempotency_key=key, defaults={"digest": digest, "asked_at": now}
+    keeper.forgotten(now).delete()
+    digest = salted_hmac("chat.question", f"{question.conversation}\0{question.prompt}", algorithm="sha256").hexdigest()
+    turn, created = Turn.objects.get_or_create(
+        user=question.user,
+        idempotency_key=question.idempotency_key or uuid.uuid4(),
+        # Functions are called in the transaction that makes the turn, and only if there is none.
+        defaults={
+            "digest": digest,
+            "asked_at": now,
+            "prompt": question.prompt if question.conversation else "",
+            "conversation": lambda: conversation_of(question, now),
+            "replaces": lambda: first_replaced(question),
+        },
     )
-    if question.digest != digest:
+    if turn.digest != digest:
         raise Refused(422, "This idempotency_key belongs to another question: please reload the page and ask again.")
-    if question.answer is None:
+    if not turn.is_over:
         if not created:
-            take_over(question, now)
-        keeper.of_this_process().begin(question)
-    return question
+            take_over(turn, now)
+        turn.user, turn.prompt, turn.is_ours = question.user, question.prompt, True
+        turn.details = history.details_of(turn)
+        keeper.of_this_process().begin(turn)
+    return turn
 
 
-def read_key(request: HttpRequest) -> uuid.UUID | None:
-    """The key in a form, also under its older name, `request_id`. Raises ValueError for what is no UUID."""
-    sent = request.POST.get("idempotency_key") or request.POST.get("request_id")
-    return uuid.UUID(sent) if sent else None
+def conversation_of(question: Question, now: datetime) -> Conversation | None:
+    """The conversation that a question continues or starts. Raises `Refused` when it is somebody else's."""
+    if question.conversation is None:
+        return None
+    title = " ".join(question.prompt.split())[:80]
+    conversation, created = Conversation.objects.get_or_create(
+        pk=question.conversation, defaults={"user": question.user, "title": title}
+    )
+    if conversation.user_id != question.user.pk:
+        raise Refused(404, "There is no such conversation.")
+    if not created:
+        Conversation.objects.filter(pk=conversation.pk).update(updated_at=now)
+    return conversation
 
 
-def take_over(question: Question, now: datetime) -> None:
-    """Makes an unanswered question ours, when nobody is answering it. Raises `Refused` otherwise."""
-    if question.state == Question.State.LOST:
+def first_replaced(question: Question) -> int | None:
+    """The first of the turns that a question takes the place of. Raises `Refused` when others came after them."""
+    if question.replaces is None:
+        return None
+    turns = Turn.objects.filter(conversation=question.conversation)
+    last = turns.filter(idempotency_key=question.replaces).first() if question.conversation else None
+    if last is not None:
+        first = last.replaces or last.pk
+        if not turns.filter(Q(replaces=None) | Q(replaces__gt=first), pk__gt=last.pk).exists():
+            return first
+    raise Refused(422, "Only the last question of a conversation can be asked again: please reload the page.")
+
+
+def take_over(turn: Turn, now: datetime) -> None:
+    """Makes an unanswered turn ours, when nobody is answering it. Raises `Refused` otherwise."""
+    if turn.state == Turn.State.LOST:
         raise Refused(410, "This question was answered, but the answer could not be kept. Ask again for a new answer.")
-    free = keeper.unchanged(question).exclude(keeper.under_way())
-    if not free.update(state=Question.State.ASKED, asked_at=now, alive_at=Now()):
-        silence = keeper.silence(question)
+    free = keeper.unchanged(turn).exclude(keeper.under_way())
+    if not free.update(state=Turn.State.ASKED, asked_at=now, alive_at=Now()):
+        silence = keeper.silence(turn)
         if silence < 2 * keeper.RENEWAL:
             raise Refused(409, "This question is being answered already: please wait for its answer.")
         left = max(1, math.ceil(keeper.LEASE - silence))
         sentence = f"The server that was answering this question is silent: please try again in {left} seconds."
         raise Refused(409, sentence, retry_after=left)
-    question.state, question.asked_at = Question.State.ASKED, now
+    turn.state, turn.asked_at = Turn.State.ASKED, now
 
 
-def settle(question: Question) -> None:
-    """Keeps the answer, or that there is none. The user, who has paid for it, does not wait for a broken database."""
-    if question.pk is not None and question.state == Question.State.ASKED:
-        keeper.of_this_process().end(question)
+def broken_off(turn: Turn, error: BaseException) -> None:
+    """Says why the answer of a turn is not whole."""
+    if isinstance(error, Exception):
+        failure = error if isinstance(error, Failure) else Failure("unexpected")
+        turn.break_off(Turn.State.FAILED, error_json(failure))
+    else:
+        turn.break_off(Turn.State.STOPPED)
+        logger.info("The user left before the answer ended: the call to Claude is closed.")
+
+
+def settle(turn: Turn) -> None:
+    """Stores how a turn ended. The user, who has paid for the answer, does not wait for a broken database."""
+    if turn.is_ours:
+        turn.break_off(Turn.State.FAILED)  # if it has not come to an end
+        keeper.of_this_process().end(turn)

@@ -18,11 +18,6 @@ def event_of(piece: str) -> Event:
     return {"status": piece.meaning} if piece is THINKING or piece is RESTART else KEEPALIVE
 
 
-def done(answer: Mapping[str, Any]) -> Event:
-    """The last event of an answer: all that its JSON says but the text."""
-    return {"done": True, **{name: value for name, value in answer.items() if name != "answer"}}
-
-
 def frame(event: Event | Failure) -> bytes:
     """An event on the wire."""
     if event == KEEPALIVE:

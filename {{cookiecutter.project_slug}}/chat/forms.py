@@ -1,9 +1,13 @@
-"""What a user may send: a question, neither empty nor too long."""
+"""What a user may send: a question, neither empty nor too long, and the ids of what it belongs to."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.validators import MaxLengthValidator
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 
 from claude.failures import Refused
 
@@ -29,6 +33,23 @@ class PromptForm(forms.Form):
     )
 
 
+@dataclass
+class Question:
+    """What a user asks. Without a `conversation` it stands alone; `replaces` is the idempotency key of another turn."""
+
+    user: Any
+    prompt: str
+    idempotency_key: uuid.UUID | None = None
+    conversation: uuid.UUID | None = None
+    replaces: uuid.UUID | None = None
+
+
+def read_question(request: HttpRequest) -> Question:
+    """The question of a request. Raises `Refused` when there is none, or what is sent with it cannot be."""
+    ids = {name: read_uuid(request.POST, name) for name in ("conversation", "replaces")}
+    return Question(request.user, read_prompt(request.POST), read_idempotency_key(request.POST), **ids)
+
+
 def read_prompt(data: QueryDict | dict[str, str]) -> str:
     """The question in what was sent. Raises `Refused` when there is none, or one that is too long."""
     form = PromptForm(data)
@@ -36,3 +57,16 @@ def read_prompt(data: QueryDict | dict[str, str]) -> str:
         return form.cleaned_data["prompt"]
     error = form.errors.as_data()["prompt"][0]
     raise Refused(413 if error.code == "max_length" else 400, error.messages[0])
+
+
+def read_idempotency_key(data: QueryDict) -> uuid.UUID | None:
+    """The key of a click, also under its older name."""
+    return read_uuid(data, "idempotency_key") or read_uuid(data, "request_id")
+
+
+def read_uuid(data: QueryDict, name: str) -> uuid.UUID | None:
+    sent = data.get(name)
+    try:
+        return uuid.UUID(sent) if sent else None
+    except ValueError:
+        raise Refused(400, f"The {name} is not a UUID: please reload the page and ask again.") from None

@@ -1,8 +1,9 @@
-"""What a process does for its questions beside answering them, in one thread that starts with the first of them.
+"""What a process does for its turns beside answering them, in one thread that starts with the first of them.
 
-It says in `alive_at` that they are being answered: a question whose process has been silent for LEASE seconds is dead,
-and may be asked again. And it stores how they ended. A database that is locked, full or gone delays no user: an answer
-that it does not take waits here, in memory, and is tried again. The thread holds no connection between its turns.
+It says in `alive_at` that they are being answered: a turn whose process has been silent for LEASE seconds is dead, and may
+be asked again. It stores what has come of their answers, and how they ended. A database that is locked, full or gone
+delays no user: an answer that it does not take waits here, in memory, and is tried again. The thread holds no connection
+between its rounds.
 """
 
 import logging
@@ -10,22 +11,23 @@ import os
 import threading
 import time
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
+from django.conf import settings
 from django.db import DataError, Error, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from chat.models import Question
+from chat.models import Turn, text_block
 from claude.calls import release_connections
 
 logger = logging.getLogger("chat")
 
-State = Question.State
+State = Turn.State
 
-# All in seconds. With these, a database may be gone for 45 seconds before it takes a living question for dead.
-RENEWAL = 3.0
+# All in seconds. With these, a database may be gone for 45 seconds before it takes a living turn for dead.
+RENEWAL = 2.0
 LEASE = 60.0
 # How long the end of an answer waits until it is stored.
 PATIENCE = 1.0
@@ -34,34 +36,35 @@ KEEP_TRYING = 600.0
 
 
 class Ended:
-    """A question that has ended, until the database knows it."""
+    """A turn that has ended, until the database knows it."""
 
-    def __init__(self, question: Question) -> None:
-        self.question = question
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
         self.over = threading.Event()
         self.give_up_at = time.monotonic() + KEEP_TRYING
 
 
 class Keeper:
-    """The questions that a process has in hand."""
+    """The turns that a process has in hand."""
 
     def __init__(self) -> None:
-        self._alive: set[int] = set()
+        self._alive: dict[int, Turn] = {}
+        self._stored: dict[int, str] = {}  # the text of each that the database has
         self._ended: SimpleQueue[Ended] = SimpleQueue()
         self._late: list[Ended] = []
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def begin(self, question: Question) -> None:
-        """From now on this process is answering the question."""
-        self._alive.add(question.pk)
+    def begin(self, turn: Turn) -> None:
+        """From now on this process is answering the turn."""
+        self._alive[turn.pk] = turn
         # Within a transaction, as in a test, no other thread could see it.
         if not connection.in_atomic_block:
             self._start()
 
-    def end(self, question: Question) -> None:
-        """Stores the answer, or that there is none. Waits for PATIENCE seconds at most."""
-        ended = Ended(question)
+    def end(self, turn: Turn) -> None:
+        """Stores the answer, or how it broke off. Waits for PATIENCE seconds at most."""
+        ended = Ended(turn)
         if connection.in_atomic_block:
             self._store(ended)
             return
@@ -69,13 +72,15 @@ class Keeper:
         self._ended.put(ended)
         ended.over.wait(PATIENCE)
 
-    def turn(self) -> None:
-        """Renews what is alive, and tries again to store what could not be stored."""
+    def make_round(self) -> None:
+        """Renews what is alive, stores what has come, and tries again to store what could not be stored."""
         try:
             if self._alive:
-                alive = Question.objects.filter(pk__in=list(self._alive), state=State.ASKED)
+                alive = Turn.objects.filter(pk__in=list(self._alive), state=State.ASKED)
                 with transaction.atomic():
                     alive.update(alive_at=Now())
+                with transaction.atomic():
+                    self._store_texts()
         except Error:
             return  # the database is not there: what is late stays so
         finally:
@@ -84,17 +89,25 @@ class Keeper:
         for ended in late:
             self._store(ended)
 
+    def _store_texts(self) -> None:
+        for turn in list(self._alive.values()):
+            text = "".join(turn.pieces) if turn.conversation_id else ""
+            if text != self._stored.get(turn.pk, ""):
+                ours(turn).update(content=text_block(text))
+                self._stored[turn.pk] = text
+
     def _store(self, ended: Ended) -> None:
-        question = ended.question
+        turn = ended.turn
         try:
-            store(question, last_try=time.monotonic() > ended.give_up_at)
+            store(turn, last_try=time.monotonic() > ended.give_up_at)
         except Error as error:
             if not ended.over.is_set():
                 # Its own words may quote the answer.
-                logger.warning("The end of question %d could not be stored yet: %s", question.pk, type(error).__name__)
+                logger.warning("The end of turn %d could not be stored yet: %s", turn.pk, type(error).__name__)
             self._late.append(ended)
         else:
-            self._alive.discard(question.pk)
+            self._alive.pop(turn.pk, None)
+            self._stored.pop(turn.pk, None)
         finally:
             ended.over.set()  # whoever waits would wait in vain
             release_connections()
@@ -106,55 +119,82 @@ class Keeper:
                 self._thread.start()
 
     def _run(self) -> None:
-        next_turn = time.monotonic() + RENEWAL
+        with suppress(Error):
+            mark_interrupted(Turn.objects.all())
+        next_round = time.monotonic() + RENEWAL
         while True:
             try:
                 with suppress(Empty):
-                    self._store(self._ended.get(timeout=max(0, next_turn - time.monotonic())))
-                if time.monotonic() >= next_turn:
-                    next_turn = time.monotonic() + RENEWAL
-                    self.turn()
+                    self._store(self._ended.get(timeout=max(0, next_round - time.monotonic())))
+                if time.monotonic() >= next_round:
+                    next_round = time.monotonic() + RENEWAL
+                    self.make_round()
             except Exception as error:
-                logger.error("The keeper of questions failed: %s", type(error).__name__)
+                logger.error("The keeper of turns failed: %s", type(error).__name__)
 
 
 _keepers: dict[int, Keeper] = {}
 
 
 def of_this_process() -> Keeper:
-    """A forked process has a keeper of its own: it has not got the thread, and answers none of these questions."""
+    """A forked process has a keeper of its own: it has not got the thread, and answers none of these turns."""
     return _keepers.setdefault(os.getpid(), Keeper())
 
 
-def store(question: Question, *, last_try: bool = False) -> None:
-    """Stores how a question ended, unless another request has taken it over meanwhile.
+def store(turn: Turn, *, last_try: bool = False) -> None:
+    """Stores how a turn ended, unless another request has taken it over meanwhile. What it replaces goes with that.
 
     Raises `django.db.Error` when the database may take it later. What it never will is marked as lost.
     """
-    ours = unchanged(question)
-    state = State.FAILED if question.answer is None else State.ANSWERED
     try:
         with transaction.atomic():
-            ours.update(state=state, answer=question.answer)
+            changes = {"content": turn.content, "ending": turn.ending, "message_id": turn.message_id}
+            stored = ours(turn).update(state=turn.state, **changes)
+            if stored and turn.state == State.ANSWERED and turn.replaces:
+                replaced(turn).delete()
     except Exception as error:
         if isinstance(error, Error) and not isinstance(error, DataError) and not last_try:
             raise
-        logger.error("The end of question %d is lost: %s", question.pk, type(error).__name__)
+        logger.error("The end of turn %d is lost: %s", turn.pk, type(error).__name__)
         with suppress(Error):
-            ours.update(state=State.FAILED if question.answer is None else State.LOST)
+            ours(turn).update(state=State.LOST if turn.is_over else turn.state)
 
 
-def unchanged(question: Question) -> QuerySet[Question]:
-    """The row of a question, as long as no other request has changed it: of two that try to, one does."""
-    return Question.objects.filter(pk=question.pk, state=question.state, asked_at=question.asked_at)
+def ours(turn: Turn) -> QuerySet[Turn]:
+    """The row of a turn that we answer, unless another request has taken it over; it may have been taken for dead."""
+    return Turn.objects.filter(
+        pk=turn.pk, asked_at=turn.asked_at, state__in=(State.ASKED, State.INTERRUPTED)
+    )
+
+
+def replaced(turn: Turn) -> QuerySet[Turn]:
+    """What a turn takes the place of, with earlier attempts at that."""
+    first = turn.replaces
+    return Turn.objects.filter(Q(pk=first) | Q(replaces__gte=first), conversation=turn.conversation_id, pk__lt=turn.pk)
+
+
+def forgotten(now: datetime) -> QuerySet[Turn]:
+    """What stood alone, and is too old for another request with its key."""
+    old = now - timedelta(seconds=settings.CHAT_REMEMBER)
+    return Turn.objects.filter(conversation=None, asked_at__lt=old).exclude(under_way())
+
+
+def unchanged(turn: Turn) -> QuerySet[Turn]:
+    """The row of a turn, as long as no other request has changed it: of two that try to, one does."""
+    return Turn.objects.filter(pk=turn.pk, state=turn.state, asked_at=turn.asked_at)
 
 
 def under_way() -> Q:
-    """The questions that somebody is answering."""
+    """The turns that somebody is answering."""
     return Q(state=State.ASKED, alive_at__gte=Now() - timedelta(seconds=LEASE))
 
 
-def silence(question: Question) -> float:
-    """For how many seconds nobody has said that the question is being answered."""
-    rows = Question.objects.annotate(silence=Now() - F("alive_at")).values_list("silence", flat=True)
-    return rows.get(pk=question.pk).total_seconds()
+def mark_interrupted(turns: QuerySet[Turn]) -> int:
+    """Says of turns whose process died that it did."""
+    return turns.filter(state=State.ASKED).exclude(under_way()).update(state=State.INTERRUPTED)
+
+
+def silence(turn: Turn) -> float:
+    """For how many seconds nobody has said that the turn is being answered."""
+    rows = Turn.objects.annotate(silence=Now() - F("alive_at")).values_list("silence", flat=True)
+    return rows.get(pk=turn.pk).total_seconds()
