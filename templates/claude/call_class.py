@@ -23,6 +23,7 @@ class Call(AnswerReader):
         self._started = time.monotonic()
         self._seconds: float | None = None
         self._first_text_after: float | None = None
+        self._fell_back = False
         self._unexpected: Exception | None = None  # for the traceback in the log
 
     @property
@@ -42,17 +43,18 @@ class Call(AnswerReader):
         No model takes over what another has begun to say, except where that was taken back.
         """
         model = settings.CLAUDE_FALLBACK_MODEL
-        if not model or model in (self.request.get("model"), self.model):
+        if not model or self._fell_back or model == self.request.get("model"):
             return None
         if error is None:
             if self.stop_reason != "refusal":
                 return None
             logger.info("%s declined, category %s: %s is asked", self.model, self.refusal_category, model)
         else:
-            failure = error if isinstance(error, Failure) else as_failure(error)
+            failure = classified(error)
             if not settings.CLAUDE_FALLBACK_WHEN_DOWN or self.text or failure.cause not in ("overloaded", "model"):
                 return None
             logger.log(failure.level, "%s is down, %s: %s is asked", self.model, failure.detail, model)
+        self._fell_back = True
         self.ask_again(model)
         return request_to(model, self.request)
 
@@ -124,12 +126,17 @@ def call_of(attempt: Any) -> Call:
     return call
 
 
-def as_failure(error: Exception) -> Failure:
-    """What an error stands for. Nothing of the error itself goes further, whatever the API has sent."""
+def classified(error: Exception) -> Failure:
+    """What an error stands for, whatever the API has sent."""
     try:
-        failure = failures.classify(error)
+        return error if isinstance(error, Failure) else failures.classify(error)
     except Exception:
-        failure = Failure("unexpected", type(error).__name__)
+        return Failure("unexpected", type(error).__name__)
+
+
+def as_failure(error: Exception) -> Failure:
+    """What an error stands for. Nothing of the error itself goes further."""
+    failure = classified(error)
     # What came before an error may quote the prompt.
     error.__cause__, error.__suppress_context__ = None, True
     return failure

@@ -58,10 +58,10 @@ class AnswerReader:
         self._forget_text()
 
     def _forget_text(self) -> None:
-        self._blocks: list[tuple[dict[str, Any], dict[str, list[str]]]] = []
+        self._blocks: list[tuple[Mapping[str, Any], dict[str, list[str]]]] = []
         self._texts: list[str] = self._open_block({"type": "text"})
 
-    def _open_block(self, block: dict[str, Any]) -> list[str]:
+    def _open_block(self, block: Mapping[str, Any]) -> list[str]:
         parts: dict[str, list[str]] = {name: [] for name in DELTAS.values()}
         self._blocks.append((block, parts))
         return parts["text"]
@@ -89,7 +89,7 @@ class AnswerReader:
         for block, parts in self._blocks:
             grown = {name: text_at(block, name) + "".join(new) for name, new in parts.items() if new}
             if block != {"type": "text"} or grown:
-                blocks.append(block | grown)
+                blocks.append({**block, **grown})
         return blocks
 
     @property
@@ -167,7 +167,7 @@ class AnswerReader:
             if name := DELTAS.get(delta["type"]):
                 self._blocks[-1][1][name].append(text_at(delta, name))
         elif event == "content_block_start":
-            return self._start_block(json.loads(data)["content_block"])
+            return self._start_block(mapping(json.loads(data)["content_block"]))
         elif event == "message_start":
             self._begin(mapping(json.loads(data)).get("message"))
         elif event == "message_delta":
@@ -196,7 +196,7 @@ class AnswerReader:
         self.is_whole = False
         self._forget_text()
 
-    def _start_block(self, block: dict[str, Any]) -> str:
+    def _start_block(self, block: Mapping[str, Any]) -> str:
         kind, sign = text_at(block, "type"), WAITING
         if kind == "fallback":  # the API's own: what another model said before it was refused
             sign = RESTART if self.text else WAITING
@@ -213,8 +213,9 @@ class AnswerReader:
         now.stop_reason = text_at(event, "delta", "stop_reason") or now.stop_reason
         now.refusal_category = text_at(event, "delta", "stop_details", "category") or now.refusal_category
         now.usage = now.usage.updated(usage)
-        listed = list(filter(mapping, usage.get("iterations") or ()))
-        if len(listed) > 1:  # of the API's own fallback: the counts beside the list are the last model's
+        listed = usage.get("iterations")
+        if isinstance(listed, list) and len(listed) > 1:
+            # Of the API's own fallback. The counts beside the list are those of the last model.
             each = [Iteration(text_at(of_one, "model"), usage=Usage().updated(of_one)) for of_one in listed]
             each[-1] = replace(now, usage=replace(each[-1].usage, thinking_tokens=now.usage.thinking_tokens))
             self.iterations[self._first_iteration or 0 :] = each
