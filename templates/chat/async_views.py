@@ -9,7 +9,7 @@ async def page(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpRespons
         return await respond(request, pk)
     try:
         question = read_question(request)
-        question.conversation = pk or question.conversation or uuid.uuid4()
+        question.conversation = pk or question.conversation or question.idempotency_key or uuid.uuid4()
         return redirect_after(question, await answer(question, pieces_of))
     except Failure as failure:
         return await respond(request, pk, failure)

@@ -7,7 +7,7 @@ def page(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
         return page_response(request, pk)
     try:
         question = read_question(request)
-        question.conversation = pk or question.conversation or uuid.uuid4()
+        question.conversation = pk or question.conversation or question.idempotency_key or uuid.uuid4()
         return redirect_after(question, answer(question, pieces_of))
     except Failure as failure:
         return page_response(request, pk, failure)

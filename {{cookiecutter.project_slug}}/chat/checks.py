@@ -17,6 +17,8 @@ from claude.checks import Ranges, errors_of_ranges
 
 RANGES: Ranges = {
     "CHAT_MAX_PROMPT_CHARS": (1, 1_000_000, "characters"),  # a request body has DATA_UPLOAD_MAX_MEMORY_SIZE
+    "CHAT_HISTORY_TOKENS": (0, 900_000, "tokens"),  # no model of today takes more than a million
+    "CHAT_RETENTION_DAYS": (0, 36_500, "days"),
     "CHAT_REMEMBER": (1, 366 * 24 * 60 * 60, "seconds"),
 # % if cookiecutter.view_style == "async"
     "CHAT_MAX_PROMPTS": (1, 1_000, "questions"),

@@ -162,9 +162,7 @@ def store(turn: Turn, *, last_try: bool = False) -> None:
 
 def ours(turn: Turn) -> QuerySet[Turn]:
     """The row of a turn that we answer, unless another request has taken it over; it may have been taken for dead."""
-    return Turn.objects.filter(
-        pk=turn.pk, asked_at=turn.asked_at, state__in=(State.ASKED, State.INTERRUPTED)
-    )
+    return Turn.objects.filter(pk=turn.pk, asked_at=turn.asked_at, state__in=(State.ASKED, State.INTERRUPTED))
 
 
 def replaced(turn: Turn) -> QuerySet[Turn]:

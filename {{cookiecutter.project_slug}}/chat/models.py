@@ -121,6 +121,19 @@ class Turn(models.Model):
         """The text with a question mark for half a character, which JSON can hold, and no page and no request."""
         return self.text.encode(errors="replace").decode()
 
+    @property
+    def notes(self) -> list[str]:
+        """How the answer ended, as chat/turn.html has it in words."""
+        state = self.State(self.state)
+        reason = (self.ending or {}).get("stop_reason")
+        if state != self.State.ANSWERED:
+            notes = [NOTES[state]]
+        elif reason in ("end_turn", "stop_sequence"):
+            return [] if self.text else ["empty"]
+        else:
+            notes = [reason if reason in ("max_tokens", "model_context_window_exceeded", "pause_turn") else "early"]
+        return [*notes, "partial"] if self.text else notes
+
     def as_json(self) -> dict[str, Any]:
         return {"answer": self.text, **self.ending}
 
@@ -135,7 +148,7 @@ class Turn(models.Model):
         """Claude has answered, or declined to."""
         self.state = self.State.DECLINED if answer.stop_reason == "refusal" else self.State.ANSWERED
         self.content = answer.content
-        self.message_id = answer.message_id or ""
+        self.message_id = (answer.message_id or "")[:255]
         self.ending = {name: value for name, value in answer.as_dict().items() if name != "answer"}
 
     def break_off(self, state: State, ending: dict[str, Any] | None = None) -> None:
@@ -144,6 +157,16 @@ class Turn(models.Model):
             self.state, self.ending = state, ending
             if self.pieces:
                 self.content = text_block("".join(self.pieces))
+
+
+NOTES = {
+    Turn.State.ASKED: "waiting",
+    Turn.State.DECLINED: "refusal",
+    Turn.State.STOPPED: "stopped",
+    Turn.State.FAILED: "error",
+    Turn.State.INTERRUPTED: "cut",
+    Turn.State.LOST: "lost",
+}
 
 
 def text_block(text: str) -> list[dict[str, Any]]:

@@ -1,36 +1,84 @@
-"""The page where people ask, with the answer to a question that was asked without JavaScript."""
+"""The page where people ask: the turns of a conversation, and the form for the next question."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from chat.forms import PromptForm
-from claude.failures import Failure
+from chat import keeper
+from chat.forms import PromptForm, read_uuid
+from chat.history import remembered
+from chat.models import Conversation, Turn
+from claude.failures import Failure, Refused
+
+TURNS = 50  # on a page
+CONVERSATIONS = 20  # listed beside it
 
 
-def page_response(
-    request: HttpRequest, answer: Mapping[str, Any] | None = None, failure: Failure | None = None
-) -> HttpResponse:
-    prompt = request.POST.get("prompt", "")
-    # The next question gets a key of its own; one that may be answered, or be answered already, keeps its key until then.
-    key = request.POST.get("idempotency_key") if failure and failure.status in {409, 503} else None
-    # A question that has no answer, or is too long for one, stands in the form again, to be asked in other words.
-    ask_again = failure or (answer or {}).get("stop_reason") in {"refusal", "model_context_window_exceeded"}
-    context = {
-        "form": PromptForm(initial={"prompt": prompt if ask_again else ""}),
+def page_response(request: HttpRequest, pk: uuid.UUID | None, failure: Failure | None = None) -> HttpResponse:
+    """A conversation, or a new one; with a `failure`, why the question of this request has no answer."""
+    own = Conversation.objects.filter(user=request.user.pk)
+    sent_conversation = None if failure is None or failure.status == 404 else sent_uuid(request, "conversation")
+    conversation = get_object_or_404(own, pk=pk) if pk else own.filter(pk=sent_conversation).first()
+    context: dict[str, Any] = {
         "endpoint": reverse("chat:{{ 'ask' if cookiecutter.view_style == 'sync' else 'stream' }}"),
-        "idempotency_key": key or uuid.uuid4(),
-        "question": prompt,
-        "answer": "",
-        "stop_reason": "",
-        "refusal": "",
-        "error": failure.sentence if failure else "",
-        **(answer or {}),
+        "page_url": reverse("chat:conversation", args=[conversation.pk]) if conversation else reverse("chat:page"),
+        "conversation": conversation,
+        "conversation_id": pk or sent_conversation or uuid.uuid4(),
+        "conversations": own.order_by("-updated_at")[:CONVERSATIONS],
+        "idempotency_key": uuid.uuid4(),
+        "prompt": "",
+        "replaces": "",
+        "blank": {"notes": []},
     }
-    # Half a character, which JSON can hold and a page cannot, is shown as a question mark.
-    context["answer"] = context["answer"].encode(errors="replace").decode()
+    turns: list[Any] = []
+    if conversation:
+        page, turns = turns_of(conversation, request.GET.get("page"))
+        context |= {"page": page, "forgotten": last_forgotten(conversation, turns)}
+    last = turns[-1] if turns else None
+    if failure:
+        context |= {"prompt": request.POST.get("prompt", ""), "replaces": sent_uuid(request, "replaces") or ""}
+        key = sent_uuid(request, "idempotency_key")
+        if last and (last.idempotency_key, last.state) == (key, Turn.State.FAILED):
+            context["replaces"] = key
+        else:
+            asked = {"prompt": context["prompt"], "notes": ["error"], "ending": {"error": failure.sentence}}
+            turns = [*(turn for turn in turns if turn.idempotency_key != key), asked]
+            if failure.status in (409, 503):  # it may be answered, or be answered already
+                context["idempotency_key"] = key or context["idempotency_key"]
+    elif last and "edit" in request.GET:
+        context |= {"prompt": last.prompt, "replaces": last.idempotency_key}
+    context |= {"turns": turns, "form": PromptForm(initial={"prompt": context["prompt"]})}
     return render(request, "chat/page.html", context, status=failure.status if failure else 200)
+
+
+def redirect_after(question: Any, answer: dict[str, Any]) -> HttpResponse:
+    """To the conversation. A question that has no answer, or is too long for one, stands in the form again."""
+    edit = "?edit" if answer["stop_reason"] in ("refusal", "model_context_window_exceeded") else ""
+    return redirect(reverse("chat:conversation", args=[question.conversation]) + edit + "#last")
+
+
+def turns_of(conversation: Conversation, number: Any) -> tuple[Any, list[Turn]]:
+    """A page of turns, of which the first has the newest, and these turns, oldest first."""
+    pages = Paginator(conversation.turns.order_by("-pk"), TURNS)
+    page = pages.get_page(number)
+    if any(turn.state == Turn.State.ASKED for turn in page) and keeper.mark_interrupted(conversation.turns.all()):
+        page = pages.get_page(number)
+    return page, list(page)[::-1]
+
+
+def last_forgotten(conversation: Conversation, turns: list[Turn]) -> int | None:
+    """The last of these turns that Claude no longer gets, if there is one."""
+    memory = remembered(conversation.turns.all())
+    forgotten = [turn.pk for turn in turns if turn.text.strip() and (not memory or turn.pk < memory[0].pk)]
+    return forgotten[-1] if forgotten else None
+
+
+def sent_uuid(request: HttpRequest, name: str) -> uuid.UUID | None:
+    try:
+        return read_uuid(request.POST, name)
+    except Refused:
+        return None

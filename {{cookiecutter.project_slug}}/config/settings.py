@@ -282,9 +282,10 @@ CLAUDE_OFFLINE_PAUSE = 0.04
 CLAUDE_FALLBACK_MODEL = config("CLAUDE_FALLBACK_MODEL", default="")
 CLAUDE_FALLBACK_WHEN_DOWN = config("CLAUDE_FALLBACK_WHEN_DOWN", default=False, cast=bool)
 
-# Sent with every question. The API caches it for this long, 5m or 1h, once it is long enough for the model:
+# Sent with every question: what prompts/system.md says, unless the environment says otherwise. The API caches it for this
+# long, 5m or 1h, once it is long enough for the model:
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching
-DEFAULT_SYSTEM_PROMPT = "You answer the questions of people who use this site. Be accurate, plain and brief."
+DEFAULT_SYSTEM_PROMPT = (BASE_DIR / "prompts" / "system.md").read_text(encoding="utf-8").strip()
 CLAUDE_SYSTEM_PROMPT = config("CLAUDE_SYSTEM_PROMPT", default=DEFAULT_SYSTEM_PROMPT)
 CLAUDE_CACHE_TTL = config("CLAUDE_CACHE_TTL", default="5m", cast=choice)
 # The longest answer, in tokens, with the thinking before it. Both are billed by the token: this caps the cost of one.
@@ -311,6 +312,11 @@ CLAUDE_DEADLINE = config("CLAUDE_DEADLINE", default=300.0, cast=float)
 
 # The longest question, in characters.
 CHAT_MAX_PROMPT_CHARS = config("CHAT_MAX_PROMPT_CHARS", default=20_000, cast=int)
-# How long an answer is kept for another request with its idempotency_key, in seconds.
+# How much of a conversation goes to Claude with each question, in tokens, by an estimate; 0: nothing. chat/history.py says
+# how good it is. Each of these tokens is paid for with each question, and little where the API has them in its cache.
+CHAT_HISTORY_TOKENS = config("CHAT_HISTORY_TOKENS", default=16_000, cast=int)
+# After how many days without a question `manage.py delete_old_conversations` deletes a conversation; 0: never.
+CHAT_RETENTION_DAYS = config("CHAT_RETENTION_DAYS", default=0, cast=int)
+# How long an answer outside of conversations is kept for another request with its idempotency_key, in seconds.
 CHAT_REMEMBER = config("CHAT_REMEMBER", default=24 * 60 * 60, cast=int)
 # % include "settings/chat_" ~ cookiecutter.view_style ~ ".py" ignore missing

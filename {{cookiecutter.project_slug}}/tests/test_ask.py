@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from chat.models import Question
+from chat.models import Turn
 from tests.asking import Browser
 
 pytestmark = pytest.mark.django_db
@@ -183,7 +183,7 @@ def test_without_a_script_too_a_question_that_is_sent_twice_is_asked_once(user, 
 def test_a_form_keeps_its_key_while_its_question_is_being_answered(user, wire):
     question = {"prompt": "Why is grass green?", "idempotency_key": str(uuid.uuid4())}
     user.post("/", question)
-    Question.objects.update(state=Question.State.ASKED, answer=None)
+    Turn.objects.update(state=Turn.State.ASKED, content=None, ending=None)
     reply = user.post("/", question)
     assert reply.status == 409
     assert "being answered already" in reply.text

@@ -9,15 +9,16 @@ import httpx2
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import DataError, OperationalError, connection
-from django.urls import resolve
 from django.utils import timezone
 
 from chat import idempotency, keeper
-from chat.models import Question
+from chat.forms import read_question
+from chat.models import Turn, text_block
 from claude import offline
+from claude.answers import Answer
 from tests.endpoints import PATHS
 
-State = Question.State
+State = Turn.State
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("path", PATHS)]
 
@@ -35,7 +36,7 @@ def whole(reply) -> dict:
     return {"answer": "".join(piece["delta"] for piece in pieces), **{k: v for k, v in end.items() if k != "done"}}
 
 
-UPDATE_ANSWER = 'UPDATE "chat_question" SET "state" = %s, "answer"'
+UPDATE_ANSWER = 'UPDATE "chat_turn" SET "state" = %s, "content"'
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def database_fails(begin: str, error=OperationalError):
 def make_silent(seconds: float) -> None:
     """Has every question look as if its process was last heard of so long ago."""
     alive_at = timezone.now() - timedelta(seconds=seconds)
-    Question.objects.update(state=State.ASKED, answer=None, alive_at=alive_at)
+    Turn.objects.update(state=State.ASKED, content=None, ending=None, alive_at=alive_at)
 
 
 def test_an_answered_question_is_answered_again_without_asking_claude(user, wire, click, path):
@@ -85,7 +86,7 @@ def test_of_an_answer_that_began_anew_the_last_text_is_kept(user, claude_says, w
 
 def test_while_a_question_is_being_answered_another_click_is_refused(user, wire, click, path):
     user.post(path, click)
-    Question.objects.update(state=State.ASKED, answer=None)
+    Turn.objects.update(state=State.ASKED, content=None, ending=None)
     reply = user.post(path, click)
     assert (reply.status, reply.json["error"]) == (
         409,
@@ -117,7 +118,7 @@ def test_a_question_that_is_being_answered_is_kept_alive_however_long_it_takes(u
     make_silent(keeper.LEASE + 1)
     idempotency.claim(by_hand(rf, path, click))
     make_silent(keeper.LEASE + 1)
-    keeper.of_this_process().turn()
+    keeper.of_this_process().make_round()
     assert user.post(path, click).status == 409
     assert len(wire) == 1
 
@@ -125,7 +126,7 @@ def test_a_question_that_is_being_answered_is_kept_alive_however_long_it_takes(u
 def test_a_question_that_failed_may_be_asked_again(user, wire, click, path):
     failing = click | {"prompt": "fail overloaded_error"}
     assert user.post(path, failing).status == 502
-    assert Question.objects.get().state == State.FAILED
+    assert Turn.objects.get().state == State.FAILED
     assert user.post(path, failing).status == 502
     assert len(wire) == 2
 
@@ -153,15 +154,15 @@ def test_without_a_key_each_request_is_a_new_question(user, wire, path):
     for _ in range(2):
         assert user.post(path, {"prompt": "Hello"}).status == 200
     assert len(wire) == 2
-    assert not Question.objects.exists()
+    assert not Turn.objects.exists()
 
 
 def test_answers_are_deleted_in_time_by_whoever_asks_next(user, anonymous, click, path, settings, django_user_model):
     user.post(path, click)
-    Question.objects.update(asked_at=timezone.now() - timedelta(seconds=settings.CHAT_REMEMBER + 60))
+    Turn.objects.update(asked_at=timezone.now() - timedelta(seconds=settings.CHAT_REMEMBER + 60))
     anonymous.sign_in(django_user_model.objects.create_user("another"))
     anonymous.post(path, click)
-    assert Question.objects.get().user.username == "another"
+    assert Turn.objects.get().user.username == "another"
 
 
 def test_a_question_that_is_being_answered_is_not_deleted_however_short_answers_are_kept(
@@ -175,11 +176,10 @@ def test_a_question_that_is_being_answered_is_not_deleted_however_short_answers_
 
 
 def by_hand(rf, path, click):
-    """A request of the user for the functions that take one."""
+    """A question of the user for the functions that take one."""
     request = rf.post(path, click)
     request.user = get_user_model().objects.get(username="user")
-    request.resolver_match = resolve(path)
-    return request
+    return read_question(request)
 
 
 def test_a_process_taken_for_dead_does_not_overwrite_the_next_answer(user, rf, click, path):
@@ -187,11 +187,11 @@ def test_a_process_taken_for_dead_does_not_overwrite_the_next_answer(user, rf, c
     slow = idempotency.claim(request)
     make_silent(keeper.LEASE + 1)
     quick = idempotency.claim(request)
-    quick.answer = {"answer": "Rayleigh"}
+    quick.end(Answer("Rayleigh", content=text_block("Rayleigh")))
     idempotency.settle(quick)
     idempotency.settle(slow)
-    question = Question.objects.get()
-    assert (question.state, question.answer) == (State.ANSWERED, {"answer": "Rayleigh"})
+    turn = Turn.objects.get()
+    assert (turn.state, turn.text) == (State.ANSWERED, "Rayleigh")
 
 
 def test_an_answer_of_any_characters_comes_back_as_it_was(user, monkeypatch, click, path):
@@ -224,12 +224,12 @@ def test_an_answer_that_the_database_refuses_is_not_paid_for_twice_unasked(user,
 
 
 def test_an_answer_that_the_database_cannot_take_now_is_given_and_stored_later(user, wire, click, path, caplog):
-    with database_fails('UPDATE "chat_question"'):
+    with database_fails('UPDATE "chat_turn"'):
         first = whole(user.post(path, click))
-        keeper.of_this_process().turn()
+        keeper.of_this_process().make_round()
     assert "Why is the sky blue?" in first["answer"]
     assert user.post(path, click).status == 409
-    keeper.of_this_process().turn()
+    keeper.of_this_process().make_round()
     assert whole(user.post(path, click)) == first
     assert len(wire) == 1
     assert "You asked" not in caplog.text
@@ -243,7 +243,7 @@ def test_an_answer_that_the_database_cannot_take_for_too_long_is_lost(user, wire
     assert len(wire) == 1
 
 
-@pytest.mark.parametrize("query", ['SELECT "django_session"', 'INSERT INTO "chat_question"'])
+@pytest.mark.parametrize("query", ['SELECT "django_session"', 'INSERT INTO "chat_turn"'])
 def test_a_question_that_the_database_cannot_take_is_not_asked(user, wire, click, path, caplog, query):
     with database_fails(query):
         reply = user.post(path, click)

@@ -1,0 +1,90 @@
+"""The pages where users find, rename, take along and delete their conversations. Those of others are not there: 404."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_list_or_404, redirect
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from django.views.generic import DeleteView, ListView, TemplateView, UpdateView
+
+from chat.export import as_json, as_markdown
+from chat.models import Conversation, Turn
+
+
+def own_conversations(request: HttpRequest) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(user=request.user.pk).order_by("-updated_at")
+
+
+@method_decorator(never_cache, name="dispatch")
+class OwnConversations(LoginRequiredMixin):
+    """What every view here may see, and where it leads."""
+
+    request: HttpRequest
+    success_url = reverse_lazy("chat:conversations")
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        return own_conversations(self.request)
+
+
+class ConversationList(OwnConversations, ListView):
+    """The newest first; with `q`, those that have it in their title or in a question."""
+
+    template_name = "chat/conversations.html"
+    paginate_by = 30
+
+    @property
+    def words(self) -> str:
+        return self.request.GET.get("q", "").replace("\0", "").strip()
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        found = super().get_queryset()
+        if self.words:
+            asked = Turn.objects.filter(conversation=OuterRef("pk"), prompt__icontains=self.words)
+            found = found.filter(Q(title__icontains=self.words) | Exists(asked))
+        return found
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(words=self.words, **kwargs)
+
+
+class Rename(OwnConversations, UpdateView):
+    template_name = "chat/rename.html"
+    fields = ["title"]
+
+
+class Delete(OwnConversations, DeleteView):
+    """Asks first. There is no way back."""
+
+    template_name = "chat/delete.html"
+
+
+class DeleteAll(OwnConversations, TemplateView):
+    template_name = "chat/delete.html"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        self.get_queryset().delete()
+        return redirect(self.success_url)
+
+
+@require_safe
+@never_cache
+@login_required
+def export(request: HttpRequest, form: str, pk: uuid.UUID | None = None) -> HttpResponse:
+    """One of the conversations or all of them, as a file: `form` is json or md."""
+    own = own_conversations(request).prefetch_related("turns")
+    found = list(own) if pk is None else get_list_or_404(own, pk=pk)
+    if form == "json":
+        response: HttpResponse = JsonResponse({"conversations": list(map(as_json, found))})
+    elif form == "md":
+        response = HttpResponse("\n".join(map(as_markdown, found)), content_type="text/markdown; charset=utf-8")
+    else:
+        raise Http404
+    response["Content-Disposition"] = f'attachment; filename="conversations.{form}"'
+    return response

@@ -1,0 +1,40 @@
+"""Conversations as files that their users take along."""
+
+from typing import Any
+
+from chat.models import Conversation, Turn
+
+
+def as_json(conversation: Conversation) -> dict[str, Any]:
+    return {
+        "id": str(conversation.pk),
+        "title": conversation.title,
+        "created_at": conversation.created_at.isoformat(),
+        "updated_at": conversation.updated_at.isoformat(),
+        "turns": [turn_as_json(turn) for turn in turns_of(conversation)],
+    }
+
+
+def turn_as_json(turn: Turn) -> dict[str, Any]:
+    ending = {name: value for name, value in (turn.ending or {}).items() if name != "status"}
+    return {
+        "asked_at": turn.asked_at.isoformat(),
+        "question": turn.prompt,
+        "answer": turn.valid_text,
+        "state": turn.state,
+        **ending,
+    }
+
+
+def as_markdown(conversation: Conversation) -> str:
+    parts = [f"# {conversation.title}"]
+    for turn in turns_of(conversation):
+        parts += [f"## Question, {turn.asked_at:%Y-%m-%d %H:%M} UTC", turn.prompt, "## Answer", turn.valid_text]
+        if turn.state != Turn.State.ANSWERED:
+            parts.append(f"({turn.get_state_display()})")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def turns_of(conversation: Conversation) -> list[Turn]:
+    """Also of conversations whose turns were fetched together."""
+    return sorted(conversation.turns.all(), key=lambda turn: turn.pk)
