@@ -147,7 +147,7 @@ SCHEMA = {
     "required": ["title", "count"],
     "properties": {
         "title": {"type": "string"},
-        "count": {"type": "integer"},
+        "count": {"type": "integer", "minimum": 5},
         "share": {"type": "number"},
         "done": {"type": "boolean"},
         "nothing": {"type": "null"},
@@ -169,10 +169,11 @@ def structured(schema: Any, **more: Any) -> dict[str, Any]:
 
 
 def test_a_structured_answer_is_made_from_its_schema_unless_it_is_told_otherwise(client):
-    text = streamed(client, **ask("Hello", **structured(SCHEMA))).content[0].text
+    wanted = structured(anthropic.transform_schema(SCHEMA))
+    text = streamed(client, **ask("Hello", **wanted)).content[0].text
     assert json.loads(text) == {
         "title": "text",
-        "count": 1,
+        "count": 5,
         "share": 0.5,
         "done": True,
         "nothing": None,
@@ -183,8 +184,7 @@ def test_a_structured_answer_is_made_from_its_schema_unless_it_is_told_otherwise
         "none": {},
     }
     misfit, cut = (
-        streamed(client, **ask(f"play {play}", **structured(SCHEMA))).content[0].text
-        for play in ("misfit", "max_tokens")
+        streamed(client, **ask(f"play {play}", **wanted)).content[0].text for play in ("misfit", "max_tokens")
     )
     assert isinstance(json.loads(misfit), str)
     assert text.startswith(cut)

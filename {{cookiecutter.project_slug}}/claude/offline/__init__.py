@@ -27,7 +27,7 @@ from claude.offline.reports import (
     error,
 )
 from claude.offline.stream import EventStream, events
-from claude.offline.validation import EFFORTS, THINKING, refusal
+from claude.offline.validation import EFFORTS, THINKING, rejection
 
 __all__ = ["ANSWERS", "BROKEN_BEFORE", "FAILURES", "MID_STREAM", "SAID", "EventStream", "StandIn", "answer", "events"]
 
@@ -55,7 +55,7 @@ def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
     if play in IN_PLACE:
         kind = "text/html" if play == "html" else "application/json"
         return httpx2.Response(200, headers=headers | {"content-type": kind}, text=IN_PLACE[play])
-    reported = REPORTED[play] if play in REPORTED else refusal(body, beta="anthropic-beta" in request.headers)
+    reported = REPORTED[play] if play in REPORTED else rejection(body, beta="anthropic-beta" in request.headers)
     if reported:
         if play in ("rate_limit_error", "gateway_budget"):
             headers["retry-after"] = str(RETRY_AFTER)

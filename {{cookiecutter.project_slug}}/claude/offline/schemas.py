@@ -3,6 +3,7 @@
 https://platform.claude.com/docs/en/build-with-claude/structured-outputs
 """
 
+import re
 from typing import Any
 
 STRINGS = {
@@ -18,6 +19,8 @@ STRINGS = {
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
 VALUES = {"string": "text", "integer": 1, "number": 0.5, "boolean": True, "null": None}
+# The SDK moves a bound that the API does not enforce into the description, where Claude reads it.
+BOUND = re.compile(r"\b(?:minimum|minItems): (\d+)")
 
 
 def example(schema: Any, definitions: dict[str, Any] | None = None) -> Any:
@@ -41,8 +44,11 @@ def example(schema: Any, definitions: dict[str, Any] | None = None) -> Any:
         if schema.get("additionalProperties") is not False:
             raise ValueError("For 'object' type, 'additionalProperties' must be explicitly set to false")
         return {name: example(part, definitions) for name, part in schema.get("properties", {}).items()}
+    bound = BOUND.search(schema.get("description", ""))
     if schema.get("type") == "array":
-        return [example(schema["items"], definitions)] if "items" in schema else []
+        return [example(schema["items"], definitions)] * (int(bound[1]) if bound else 1) if "items" in schema else []
+    if schema.get("type") in ("integer", "number") and bound:
+        return int(bound[1])
     if schema.get("type") not in VALUES:
         raise ValueError(f"Invalid type {schema.get('type')!r}")
     return STRINGS.get(schema.get("format", ""), VALUES[schema["type"]])

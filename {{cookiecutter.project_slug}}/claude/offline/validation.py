@@ -28,7 +28,7 @@ EFFORTS = ("low", "medium", "high", "xhigh", "max")
 UNKNOWN = capabilities.Capabilities("when asked", frozenset(THINKING), frozenset(EFFORTS))
 
 
-def refusal(body: dict[str, Any], *, beta: bool = False) -> Report | None:
+def rejection(body: dict[str, Any], *, beta: bool = False) -> Report | None:
     """The API's answer to a request that it does not take, or None."""
     model, most, turns = body.get("model"), body.get("max_tokens"), body.get("messages")
     roles = [turn.get("role") for turn in turns or []]
