@@ -272,7 +272,7 @@ ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="https://api.anthropic
 for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and name not in globals()]:
     del os.environ[name]
 
-# Without a key, development uses the stand-in in claude/offline.py, and production refuses to start.
+# Without a key, development uses the stand-in in claude/offline/, and production refuses to start.
 CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 # The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04

@@ -1,7 +1,8 @@
 """A user who asks over HTTP, and the wire between the project and Claude.
 
-The answers come from claude/offline.py: the real SDK runs above it, and no test needs a network or a key. A
-question that begins with `fail` makes a call fail; `claude.offline.FAILURES` lists the ways.
+The answers come from claude/offline/: the real SDK runs above it, and no test needs a network or a key. A
+question that begins with `fail` makes a call fail, one that begins with `play` makes Claude answer otherwise;
+`claude.offline.FAILURES` and `ANSWERS` list the ways.
 """
 
 import ipaddress
