@@ -73,9 +73,9 @@ def check_fallback(app_configs: object, **kwargs: object) -> Iterator[CheckMessa
             hint="Choose another model for one of them, or leave CLAUDE_FALLBACK_MODEL empty.",
             id="claude.W005",
         )
-    if settings.CLAUDE_FALLBACK_WHEN_BUSY and not fallback:
+    if settings.CLAUDE_FALLBACK_WHEN_DOWN and not fallback:
         yield Warning(
-            "CLAUDE_FALLBACK_WHEN_BUSY has no effect without a CLAUDE_FALLBACK_MODEL.",
+            "CLAUDE_FALLBACK_WHEN_DOWN has no effect without a CLAUDE_FALLBACK_MODEL.",
             hint="Set CLAUDE_FALLBACK_MODEL to the model that answers where ANTHROPIC_MODEL is overloaded.",
             id="claude.W006",
         )

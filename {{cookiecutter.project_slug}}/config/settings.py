@@ -280,7 +280,7 @@ CLAUDE_OFFLINE_PAUSE = 0.04
 # Another model, which answers where ANTHROPIC_MODEL refuses to; empty: none. And whether it also answers where
 # ANTHROPIC_MODEL is overloaded, after all retries.
 CLAUDE_FALLBACK_MODEL = config("CLAUDE_FALLBACK_MODEL", default="")
-CLAUDE_FALLBACK_WHEN_BUSY = config("CLAUDE_FALLBACK_WHEN_BUSY", default=False, cast=bool)
+CLAUDE_FALLBACK_WHEN_DOWN = config("CLAUDE_FALLBACK_WHEN_DOWN", default=False, cast=bool)
 
 # Sent with every question. The API caches it for this long, 5m or 1h, once it is long enough for the model:
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching

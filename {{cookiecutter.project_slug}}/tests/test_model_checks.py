@@ -178,8 +178,8 @@ def test_a_fallback_to_the_same_model_is_named(found):
 
 
 def test_a_fallback_for_busy_times_needs_a_model(found):
-    assert list(found(CLAUDE_FALLBACK_WHEN_BUSY=True)) == ["claude.W006"]
-    assert found(CLAUDE_FALLBACK_WHEN_BUSY=True, CLAUDE_FALLBACK_MODEL="claude-opus-4-8") == {}
+    assert list(found(CLAUDE_FALLBACK_WHEN_DOWN=True)) == ["claude.W006"]
+    assert found(CLAUDE_FALLBACK_WHEN_DOWN=True, CLAUDE_FALLBACK_MODEL="claude-opus-4-8") == {}
 
 
 def test_a_system_prompt_too_short_for_the_cache_is_told_and_is_no_warning(found, settings):
