@@ -83,10 +83,10 @@ def test_each_model_of_the_settings_is_asked_for(asked, api):
         ({"lifecycle": "deprecated"}, {}, "It is deprecated: "),
         ({"max_tokens": 8_192}, {}, "CLAUDE_MAX_TOKENS is 16,000, and claude-sonnet-5-5 gives 8,192 at most. "),
         ({}, {"CLAUDE_MAX_TOKENS": 1024}, "CLAUDE_MAX_TOKENS is 1,024, and claude-sonnet-5-5 thinks before it answers"),
-        ({}, {"CLAUDE_THINKING": "disabled"}, "CLAUDE_THINKING is disabled, which claude-sonnet-5-5 refuses"),
-        ({"capabilities": {"effort": EFFORT}}, {"CLAUDE_EFFORT": "max"}, "CLAUDE_EFFORT is max, which claude-sonnet"),
-        ({"capabilities": {"effort": NO}}, {"CLAUDE_EFFORT": "low"}, "CLAUDE_EFFORT is low, which claude-sonnet"),
-        ({}, {"CLAUDE_EFFORT": "max", "CLAUDE_THINKING": "between_tools"}, "CLAUDE_EFFORT is max, which claude-sonnet"),
+        ({}, {"CLAUDE_THINKING": "disabled"}, "CLAUDE_THINKING is disabled, and claude-sonnet-5-5 refuses it"),
+        ({"capabilities": {"effort": EFFORT}}, {"CLAUDE_EFFORT": "max"}, "CLAUDE_EFFORT is max, and claude-sonnet-5-5"),
+        ({"capabilities": {"effort": NO}}, {"CLAUDE_EFFORT": "low"}, "CLAUDE_EFFORT is low, and claude-sonnet-5-5"),
+        ({}, {"CLAUDE_EFFORT": "max", "CLAUDE_THINKING": "between_tools"}, "CLAUDE_EFFORT is max, and claude-sonnet-5"),
     ],
 )
 def test_what_does_not_fit_is_said_and_ends_with_1(asked, changed, values, problem):
