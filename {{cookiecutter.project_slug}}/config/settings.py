@@ -278,7 +278,7 @@ CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 CLAUDE_OFFLINE_PAUSE = 0.04
 
 # Another model, which answers where ANTHROPIC_MODEL refuses to; empty: none. And whether it also answers where
-# ANTHROPIC_MODEL is overloaded, after all retries.
+# ANTHROPIC_MODEL is gone, or overloaded after all retries.
 CLAUDE_FALLBACK_MODEL = config("CLAUDE_FALLBACK_MODEL", default="")
 CLAUDE_FALLBACK_WHEN_DOWN = config("CLAUDE_FALLBACK_WHEN_DOWN", default=False, cast=bool)
 

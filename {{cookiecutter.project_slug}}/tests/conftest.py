@@ -107,8 +107,8 @@ class Questions(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self.server.connections += 1
         while head := list(itertools.takewhile(bytes.strip, self.rfile)):
-            (length,) = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length")]
-            self.rfile.read(length)
+            lengths = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length")]
+            self.rfile.read(sum(lengths))
             self.server.questions += 1
             if not self.server.answer(self.connection):
                 return
