@@ -122,23 +122,19 @@ def test_only_the_first_model_refuses_where_that_is_asked_for(client, settings):
 
 
 def test_a_fallback_of_the_api_counts_each_model_apart(client):
-    for play, first in ("fallback", 0), ("late_fallback", 20):
-        with client.beta.messages.stream(**ask(f"play {play} bio")) as stream:
+    for play, declined in ("fallback", False), ("late_fallback", True):
+        with client.beta.messages.stream(**ask(f"play {play} bio") | {"model": THINKS}) as stream:
             models = [event.message.model for event in stream if event.type == "message_start"]
             message = stream.get_final_message()
-        block = next(block for block in message.content if block.type == "fallback")
-        assert (block.from_.model, block.to.model, block.trigger.category) == (
-            "claude-test-model",
-            message.model,
-            "bio",
-        )
+        (block,) = (block for block in message.content if block.type == "fallback")
+        assert (block.from_.model, block.to.model, block.trigger.category) == (THINKS, message.model, "bio")
         # What the first model has begun keeps its name.
-        assert models == [message.model if play == "fallback" else "claude-test-model"]
-        assert [(hop.type, hop.output_tokens >= first) for hop in message.usage.iterations] == [
-            ("message", True),
-            ("fallback_message", True),
-        ]
-        assert message.usage.output_tokens == message.usage.iterations[1].output_tokens
+        assert models == [THINKS if declined else message.model]
+        first, last = message.usage.iterations
+        assert (first.type, first.model, first.output_tokens > 0) == ("message", THINKS, declined)
+        assert (last.type, last.model) == ("fallback_message", message.model)
+        usage = message.usage
+        assert (usage.output_tokens, usage.output_tokens_details.thinking_tokens) == (last.output_tokens, 0)
 
 
 SCHEMA = {
