@@ -53,6 +53,7 @@ def test_an_answer_can_be_copied(visit):
         ),
         ("pause_turn", "Claude paused before the end of its answer."),
         ("a_new_reason", "The answer ended early."),
+        ("error", "The answer ended early."),
         (None, "The answer ended early."),
     ],
 )

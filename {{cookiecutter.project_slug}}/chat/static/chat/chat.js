@@ -10,6 +10,7 @@ const status = document.querySelector("#status");
 const blank = document.querySelector("#turn").content.firstElementChild;
 
 const WHOLE = new Set(["end_turn", "stop_sequence"]); // with any other stop reason an answer is unfinished
+const EARLY = new Set(["max_tokens", "model_context_window_exceeded", "pause_turn", "refusal"]); // have notes of their own
 const NEAR = 40; // pixels from the bottom within which the page follows the answer
 const LONG = 10; // seconds of waiting from which on the page counts them
 
@@ -133,7 +134,7 @@ async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
   const { signal } = asking;
   const outcome = await receive(question, key, signal, ({ delta, status: sign }) => {
     if (sign === "thinking") wait("thinking");
-    if (sign === "restart" && !stale) {
+    if (sign === "restart" && text.data && !stale) {
       text.data = "";
       wait("restart");
     }
@@ -166,7 +167,7 @@ async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
 function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
   if (refusal) turn.querySelector('[data-note="refusal"]').textContent = refusal;
   if (WHOLE.has(reason)) tell(turn, text ? "" : "empty");
-  else tell(turn, has(turn, reason) ? reason : "early", text && "partial");
+  else tell(turn, EARLY.has(reason) ? reason : "early", text && "partial");
   if (!WHOLE.has(reason) || !text) offerEdit(turn, question, text);
   if (!usage) return;
   const sum = (...counts) => counts.reduce((total, count) => total + (count ?? 0), 0).toLocaleString();
