@@ -11,6 +11,7 @@ from tests.asking import Browser
 pytestmark = pytest.mark.django_db
 
 TOO_LONG = "The question, with all that came before it, is too long for the model: please shorten it."
+HIDDEN = re.compile('name="(conversation|idempotency_key|replaces)" value="([^"]+)"')
 PARTIAL = "The text above is not the whole answer."
 
 
@@ -128,7 +129,7 @@ def test_a_form_in_another_encoding_is_refused(user, wire, path, charset):
 
 def test_the_page_offers_a_form_that_works_without_a_script(user):
     assert 'name="prompt"' in user.get("/").text
-    reply = user.post("/", {"prompt": "Why is grass green?"})
+    reply = user.post("/", {"prompt": "Why is grass green?"}, follow=True)
     assert reply.status == 200
     assert "You asked, in 4 words" in reply.text
 
@@ -152,7 +153,7 @@ def test_without_a_script_too_a_failure_is_one_sentence_and_the_question_is_kept
 )
 def test_without_a_script_too_an_answer_says_how_it_ended(user, claude_says, stop_reason, sentence):
     claude_says("", "Half", stop_reason=stop_reason)
-    turn, _, form = user.post("/", {"prompt": "Important"}).text.partition("<template")
+    turn, _, form = user.post("/", {"prompt": "Important"}, follow=True).text.partition("<template")
     assert ">Half<" in turn
     assert notes(turn) == ([sentence, PARTIAL] if sentence else [])
     assert ("Important</textarea>" in form) == (stop_reason == "model_context_window_exceeded")
@@ -160,7 +161,7 @@ def test_without_a_script_too_an_answer_says_how_it_ended(user, claude_says, sto
 
 def test_without_a_script_too_a_refusal_is_no_answer(user, claude_says):
     claude_says("Half", stop_reason="refusal", category="cyber")
-    reply = user.post("/", {"prompt": "Important"})
+    reply = user.post("/", {"prompt": "Important"}, follow=True)
     turn, _, form = reply.text.partition("<template")
     assert reply.status == 200
     assert "Half" not in turn
@@ -171,13 +172,14 @@ def test_without_a_script_too_a_refusal_is_no_answer(user, claude_says):
 
 
 def test_without_a_script_too_a_question_that_is_sent_twice_is_asked_once(user, wire):
-    (key,) = re.findall('name="idempotency_key" value="([^"]+)"', user.get("/").text)
-    question = {"prompt": "Why is grass green?", "idempotency_key": key}
+    question = {"prompt": "Why is grass green?", **dict(HIDDEN.findall(user.get("/").text))}
     for _ in range(2):
-        reply = user.post("/", question)
-        assert "You asked, in 4 words" in reply.text
+        reply = user.post("/", question, follow=True)
+        assert reply.text.count("You asked, in 4 words") == 1
     assert len(wire) == 1
-    assert key not in reply.text
+    after = dict(HIDDEN.findall(reply.text))
+    assert after["conversation"] == question["conversation"]
+    assert after["idempotency_key"] != question["idempotency_key"]
 
 
 def test_a_form_keeps_its_key_while_its_question_is_being_answered(user, wire):
@@ -198,6 +200,6 @@ def test_the_page_says_that_the_answers_are_not_real(user, settings):
 
 
 def test_what_comes_back_is_text_and_never_markup(user):
-    reply = user.post("/", {"prompt": "<script>alert(1)</script>"})
+    reply = user.post("/", {"prompt": "<script>alert(1)</script>"}, follow=True)
     assert "<script>alert(1)</script>" not in reply.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in reply.text

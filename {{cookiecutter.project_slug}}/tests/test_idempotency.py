@@ -194,7 +194,7 @@ def test_a_process_taken_for_dead_does_not_overwrite_the_next_answer(user, rf, c
     assert (turn.state, turn.text) == (State.ANSWERED, "Rayleigh")
 
 
-def test_an_answer_of_any_characters_comes_back_as_it_was(user, monkeypatch, click, path):
+def test_an_answer_of_any_characters_comes_back_as_it_was(user, monkeypatch, wire, click, path):
     text = "NUL \0, half a character \ud83d, a whole one \N{EARTH GLOBE EUROPE-AFRICA}, \\u0000 and \uffff"
 
     def respond(request, body):
@@ -203,12 +203,15 @@ def test_an_answer_of_any_characters_comes_back_as_it_was(user, monkeypatch, cli
             return httpx2.Response(200, stream=offline.EventStream(offline.events(message, None)))
         return httpx2.Response(200, headers={"content-type": "application/json"}, content=json.dumps(message))
 
-    monkeypatch.setattr(offline, "respond", respond)
-    first = whole(user.post(path, click))
-    assert first["answer"] == text
-    monkeypatch.undo()
+    in_conversation = {"prompt": "And now?", "conversation": str(uuid.uuid4())}
+    with monkeypatch.context() as patch:
+        patch.setattr(offline, "respond", respond)
+        first = whole(user.post(path, click))
+        assert first["answer"] == text
+        assert "half a character ?" in user.post("/", in_conversation, follow=True).text
     assert whole(user.post(path, click)) == first
-    assert "NUL" in user.post("/", click).text
+    user.post(path, in_conversation)
+    assert "half a character ?" in str(wire[-1]["body"]["messages"][1])
 
 
 def test_an_answer_that_the_database_refuses_is_not_paid_for_twice_unasked(user, wire, click, path, caplog):
