@@ -21,7 +21,8 @@ FORGOTTEN = (Turn.State.ASKED, Turn.State.DECLINED, Turn.State.LOST)
 def remembered(turns: QuerySet[Turn]) -> list[Turn]:
     """The turns that Claude gets with the next question, oldest first: whole ones, and those whose answer has text."""
     left, chosen = settings.CHAT_HISTORY_TOKENS, []
-    for turn in newest_first(turns.exclude(state__in=FORGOTTEN).only("prompt", "content", "message_id")):
+    fields = turns.only("conversation", "prompt", "content", "message_id")
+    for turn in newest_first(fields.exclude(state__in=FORGOTTEN)):
         if not turn.text.strip():
             continue
         left -= tokens(turn.prompt) + tokens(turn.text)
@@ -52,7 +53,7 @@ def newest_first(turns: QuerySet[Turn]) -> Iterator[Turn]:
         yield from page
         if len(page) < size:
             return
-        size, earlier = 2 * size, turns.filter(pk__lt=page[-1].pk)
+        size, earlier = 4 * size, turns.filter(pk__lt=page[-1].pk)
 
 
 def tokens(text: str) -> int:

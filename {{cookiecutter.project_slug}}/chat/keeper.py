@@ -57,7 +57,7 @@ class Keeper:
 
     def begin(self, turn: Turn) -> None:
         """From now on this process is answering the turn."""
-        self._alive[turn.pk] = turn
+        self._alive[turn.pk], self._stored[turn.pk] = turn, ""
         # Within a transaction, as in a test, no other thread could see it.
         if not connection.in_atomic_block:
             self._start()
@@ -92,7 +92,7 @@ class Keeper:
     def _store_texts(self) -> None:
         for turn in list(self._alive.values()):
             text = "".join(turn.pieces) if turn.conversation_id else ""
-            if text != self._stored.get(turn.pk, ""):
+            if text != self._stored.get(turn.pk, text):
                 ours(turn).update(content=text_block(text))
                 self._stored[turn.pk] = text
 
@@ -106,8 +106,8 @@ class Keeper:
                 logger.warning("The end of turn %d could not be stored yet: %s", turn.pk, type(error).__name__)
             self._late.append(ended)
         else:
-            self._alive.pop(turn.pk, None)
-            self._stored.pop(turn.pk, None)
+            if self._alive.get(turn.pk) is turn:  # and not asked again meanwhile
+                del self._alive[turn.pk], self._stored[turn.pk]
         finally:
             ended.over.set()  # whoever waits would wait in vain
             release_connections()
