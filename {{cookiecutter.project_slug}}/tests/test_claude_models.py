@@ -49,7 +49,7 @@ def asked(api, settings, capsys):
         api.answer = lambda connection: connection.sendall(response(body, *args))
         ended = []
         try:
-            call_command("claude_models")
+            call_command("claude_models", skip_checks=False)  # as in a terminal
         except CommandError as error:
             ended = [str(error)]
         return [*capsys.readouterr().out.splitlines(), *ended]
