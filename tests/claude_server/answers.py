@@ -51,11 +51,7 @@ def compose(answer: script.Answer, call: Call) -> Whole:
         before.append({"type": "new_block", "novelty": 1})
     first = deltas[: answer.fallback_after] if answer.fallback else []
     deltas = deltas[: answer.stops_after]
-    usage = call.usage | {
-        "output_tokens": len(deltas) + len(thought),
-        "output_tokens_details": {"thinking_tokens": len(thought)},
-        "service_tier": "standard",
-    }
+    usage = call.usage | {"output_tokens": len(deltas) + len(thought)}
     model = body.get("model", "")
     if answer.fallback:
         declined = usage | {"type": "message", "model": model, "output_tokens": len(first)}
@@ -64,7 +60,7 @@ def compose(answer: script.Answer, call: Call) -> Whole:
     message = messages.message(
         answer.fallback or model,
         [*before, *messages.with_text(deltas), *answer.blocks],
-        usage | answer.usage,
+        usage | {"output_tokens_details": {"thinking_tokens": len(thought)}, "service_tier": "standard"} | answer.usage,
         stop_reason=answer.stop_reason or reason,
         stop_sequence=stop,
         stop_details=answer.stop_details,

@@ -122,23 +122,19 @@ def test_only_the_first_model_refuses_where_that_is_asked_for(client, settings):
 
 
 def test_a_fallback_of_the_api_counts_each_model_apart(client):
-    for play, first in ("fallback", 0), ("late_fallback", 20):
-        with client.beta.messages.stream(**ask(f"play {play} bio")) as stream:
+    for play, declined in ("fallback", False), ("late_fallback", True):
+        with client.beta.messages.stream(**ask(f"play {play} bio") | {"model": THINKS}) as stream:
             models = [event.message.model for event in stream if event.type == "message_start"]
             message = stream.get_final_message()
-        block = next(block for block in message.content if block.type == "fallback")
-        assert (block.from_.model, block.to.model, block.trigger.category) == (
-            "claude-test-model",
-            message.model,
-            "bio",
-        )
+        (block,) = (block for block in message.content if block.type == "fallback")
+        assert (block.from_.model, block.to.model, block.trigger.category) == (THINKS, message.model, "bio")
         # What the first model has begun keeps its name.
-        assert models == [message.model if play == "fallback" else "claude-test-model"]
-        assert [(hop.type, hop.output_tokens >= first) for hop in message.usage.iterations] == [
-            ("message", True),
-            ("fallback_message", True),
-        ]
-        assert message.usage.output_tokens == message.usage.iterations[1].output_tokens
+        assert models == [THINKS if declined else message.model]
+        first, last = message.usage.iterations
+        assert (first.type, first.model, first.output_tokens > 0) == ("message", THINKS, declined)
+        assert (last.type, last.model) == ("fallback_message", message.model)
+        usage = message.usage
+        assert (usage.output_tokens, usage.output_tokens_details.thinking_tokens) == (last.output_tokens, 0)
 
 
 SCHEMA = {
@@ -242,6 +238,7 @@ def test_why_the_cache_was_not_read_is_said_to_who_asks(client):
         ({"extra_body": {"temperature": 0.5}}, "temperature: Extra inputs are not permitted"),
         ({"output_config": {"style": "x"}}, "output_config.style: Extra inputs are not permitted"),
         ({"output_config": {"effort": "huge"}}, "output_config.effort: Input should be"),
+        ({"output_config": {"effort": ["low"]}}, "output_config.effort: Input should be"),
         ({"model": "claude-haiku-4-5", "output_config": {"effort": "low"}}, "not support the effort parameter"),
         ({"model": "claude-sonnet-4-6", "output_config": {"effort": "xhigh"}}, "not support effort level 'xhigh'"),
         (
@@ -261,6 +258,7 @@ def test_why_the_cache_was_not_read_is_said_to_who_asks(client):
         (system("5m", "5m", "5m", "5m") | {"cache_control": cached()}, "A maximum of 4 blocks with cache_control"),
         (system("5m", "1h"), "must not come after a ttl='5m'"),
         (system("2h"), "cache_control.ttl: Input should be"),
+        ({"cache_control": {"type": "eternal"}}, "cache_control.type: Input should be"),
     ],
 )
 def test_what_the_api_does_not_take_is_refused_in_its_words(client, more, words):
@@ -268,17 +266,19 @@ def test_what_the_api_does_not_take_is_refused_in_its_words(client, more, words)
         streamed(client, **ask("Hello") | more)
 
 
+def test_a_model_that_has_gone_away_is_not_found(client):
+    with pytest.raises(anthropic.NotFoundError, match="model: claude-3-opus-20240229"):
+        client.messages.create(**ask("Hello") | {"model": "claude-3-opus-20240229"})
+
+
 def test_beta_features_are_let_through(client):
     request = ask("Hello", fallbacks="default", betas=["server-side-fallback-2026-07-01"])
     assert client.beta.messages.create(**request).stop_reason == "end_turn"
 
 
-def test_what_a_model_can_do_can_be_asked(client):
-    known = client.models.retrieve(THINKS)
-    assert known.capabilities.thinking.types.adaptive.supported
-    assert not known.capabilities.thinking.types.disabled.supported
+def test_only_messages_are_played(client):
     with pytest.raises(anthropic.NotFoundError):
-        client.models.retrieve("claude-test-model")
+        client.models.retrieve(THINKS)
 
 
 def test_the_documents_list_every_answer_that_can_be_typed(settings):

@@ -200,7 +200,7 @@ def test_counting_takes_no_max_tokens(api):
         "no system",
         "a model to come",
         "no format",
-    ],  # fmt: skip
+    ],
 )
 def test_what_the_api_takes_is_taken(api, change):
     assert post(api, question() | change)[0] == 200

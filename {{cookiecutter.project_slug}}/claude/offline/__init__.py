@@ -14,7 +14,6 @@ from typing import Any
 import httpx2
 from django.conf import settings
 
-from claude import capabilities
 from claude.offline.answers import ANSWERS, answer, question
 from claude.offline.reports import (
     BROKEN_BEFORE,
@@ -27,7 +26,7 @@ from claude.offline.reports import (
     error,
 )
 from claude.offline.stream import EventStream, events
-from claude.offline.validation import EFFORTS, THINKING, rejection
+from claude.offline.validation import rejection
 
 __all__ = ["ANSWERS", "BROKEN_BEFORE", "FAILURES", "MID_STREAM", "SAID", "EventStream", "StandIn", "answer", "events"]
 
@@ -47,8 +46,8 @@ class StandIn(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
 def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
     """The response to one attempt; raises what the network would raise."""
     headers = {"request-id": f"req_offline_{uuid.uuid4().hex[:16]}"}
-    if request.method == "GET":
-        return describe_model(request.url.path.rpartition("/")[2], headers)
+    if request.method == "GET":  # as for a model: only messages are played
+        return httpx2.Response(404, headers=headers, json=error(Report(404, "not_found_error", request.url.path)))
     play, detail = wanted(body, first_attempt=request.headers.get("x-stainless-retry-count") == "0")
     if play in BROKEN_BEFORE:
         raise BROKEN_BEFORE[play](f"offline: {play}", request=request)
@@ -77,26 +76,3 @@ def wanted(body: dict[str, Any], *, first_attempt: bool) -> tuple[str, str | Non
     if match and match[2] in (*FAILURES, *ANSWERS) and applies[match[1]]:
         return match[2], match[3]
     return "", None
-
-
-def describe_model(model: str, headers: dict[str, str]) -> httpx2.Response:
-    """What the Models API says of a model, as far as it is known here. https://platform.claude.com/docs/en/api/models"""
-    model_can = capabilities.of(model)
-    if model_can is None:
-        return httpx2.Response(404, headers=headers, json=error(Report(404, "not_found_error", f"model: {model}")))
-    efforts = {name: {"supported": name in model_can.efforts} for name in EFFORTS}
-    types = {name: {"supported": name in model_can.thinking} for name in THINKING}
-    known = {
-        "type": "model",
-        "id": model,
-        "display_name": model,
-        "created_at": "1970-01-01T00:00:00Z",
-        "lifecycle": "active",
-        "max_tokens": model_can.longest_answer,
-        "capabilities": {
-            "effort": {"supported": bool(model_can.efforts), **efforts},
-            "thinking": {"supported": True, "types": types},
-            "structured_outputs": {"supported": True},
-        },
-    }
-    return httpx2.Response(200, headers=headers, json=known)

@@ -66,21 +66,19 @@ def answer(body: dict[str, Any], play: str = "", detail: str | None = None) -> d
         thinking_tokens = most
     kept = pieces[: min(int(len(pieces) * how.share), most - thinking_tokens)]
     content: list[dict[str, Any]] = [*thinking, *text_block(kept)]
-    counts = input_usage(body) | {
-        "output_tokens": thinking_tokens + len(kept),
-        "output_tokens_details": {"thinking_tokens": thinking_tokens},
-    }
+    counts = input_usage(body)
+    usage: dict[str, Any] = counts | {"output_tokens": thinking_tokens + len(kept)}
     stop_reason = how.stop_reason or ("end_turn" if kept == pieces else "max_tokens")
-    model, usage = body["model"], counts
+    model = body["model"]
     if how.falls_back:
-        model, usage, stop_reason = FALLBACK_MODEL, counts | {"output_tokens": len(pieces)}, "end_turn"
-        usage["iterations"] = [
-            counts | {"type": "message", "model": body["model"]},
-            usage | {"type": "fallback_message", "model": FALLBACK_MODEL},
-        ]
-        hop = {"from": {"model": body["model"]}, "to": {"model": FALLBACK_MODEL}}
+        declined = usage | {"type": "message", "model": model}
+        hop = {"from": {"model": model}, "to": {"model": FALLBACK_MODEL}}
         trigger = {"type": "refusal", "category": detail}
         content += [{"type": "fallback", **hop, "trigger": trigger}, *text_block(pieces)]
+        model, stop_reason, thinking_tokens = FALLBACK_MODEL, "end_turn", 0
+        usage = counts | {"output_tokens": len(pieces)}
+        usage["iterations"] = [declined, usage | {"type": "fallback_message", "model": model}]
+    usage["output_tokens_details"] = {"thinking_tokens": thinking_tokens}
     message_id = f"msg_offline_{uuid.uuid4().hex[:16]}"
     refused = {"type": "refusal", "category": detail, "explanation": detail and "The stand-in refuses, as asked."}
     return {

@@ -6,7 +6,6 @@ https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
@@ -49,7 +48,7 @@ def input_usage(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def blocks(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def blocks(body: dict[str, Any]) -> list[dict[str, Any]]:
     """Copies of what the prompt is made of, in the cache's order. A top-level `cache_control` marks the last of them."""
     contents = [("tools", body.get("tools") or []), ("system", body.get("system") or [])]
     contents += [(turn["role"], turn["content"]) for turn in body["messages"]]
@@ -60,7 +59,7 @@ def blocks(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     ]
     if body.get("cache_control"):
         found[-1]["cache_control"] = body["cache_control"]
-    return iter(found)
+    return found
 
 
 def diagnose(body: dict[str, Any], message_id: str) -> dict[str, Any] | None:

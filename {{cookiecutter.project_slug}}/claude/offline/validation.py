@@ -40,7 +40,8 @@ def rejection(body: dict[str, Any], *, beta: bool = False) -> Report | None:
     by_budget = {"enabled"} if model_can.thinks == "when asked" else set()
     thinking, effort = at(body, "thinking", "type"), at(body, "output_config", "effort")
     unknown = next(unknown_fields(body), None)
-    ttls = [str(at(control, "ttl") or "5m") for control in cache_controls(body)]
+    marks = cache_marks(body)
+    ttls = [str(at(mark, "ttl") or "5m") for mark in marks]
     faults = {
         f"{unknown}: Extra inputs are not permitted": unknown is not None and not beta,
         "model: String should have at least 1 character": not isinstance(model, str) or not model.strip(),
@@ -65,7 +66,7 @@ def rejection(body: dict[str, Any], *, beta: bool = False) -> Report | None:
         f"output_config.effort: Input should be one of {EFFORTS}": effort is not None and effort not in EFFORTS,
         "This model does not support the effort parameter.": effort is not None and not model_can.efforts,
         f"This model does not support effort level {effort!r}.": (
-            effort is not None and effort not in model_can.efforts
+            effort in EFFORTS and effort not in model_can.efforts
         ),
         f"output_config.effort {effort!r} is not supported when thinking is disabled on this model. Use effort 'high' or "
         "below, or enable thinking.": (
@@ -74,6 +75,7 @@ def rejection(body: dict[str, Any], *, beta: bool = False) -> Report | None:
             and effort not in model_can.efforts_without_thinking
         ),
         f"output_config.format: {schema_fault(body)}": schema_fault(body) is not None,
+        "cache_control.type: Input should be 'ephemeral'": any(at(mark, "type") != "ephemeral" for mark in marks),
         "cache_control.ttl: Input should be '5m' or '1h'": bool(set(ttls) - {"5m", "1h"}),
         f"A maximum of 4 blocks with cache_control may be provided. Found {len(ttls)}.": len(ttls) > 4,
         "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block": ttls != sorted(ttls),
@@ -94,7 +96,7 @@ def unknown_fields(body: dict[str, Any]) -> Iterator[str]:
         yield from (".".join((*path, name)) for name in at(body, *path) or () if name not in known.split())
 
 
-def cache_controls(body: dict[str, Any]) -> list[dict[str, Any]]:
+def cache_marks(body: dict[str, Any]) -> list[Any]:
     """The breakpoints of the prompt cache, in order. https://platform.claude.com/docs/en/build-with-claude/prompt-caching"""
     contents = [body.get("tools"), body.get("system"), *(turn.get("content") for turn in body.get("messages") or [])]
     blocks = [block for content in contents if isinstance(content, list) for block in content]
