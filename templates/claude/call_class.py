@@ -36,13 +36,13 @@ class Call(AnswerReader):
             self._first_text_after = round(self.seconds, 3)
         return piece
 
-    def fall_back(self, error: Exception | None = None) -> dict[str, Any] | None:
-        """The request to CLAUDE_FALLBACK_MODEL, where another model has declined or is down; None where there is none.
+    def fall_back(self, asked: Mapping[str, Any], error: Exception | None = None) -> dict[str, Any] | None:
+        """The request to CLAUDE_FALLBACK_MODEL, where the model that was `asked` has declined or is down, else None.
 
         No model takes over what another has begun to say, except where that was taken back.
         """
         model = settings.CLAUDE_FALLBACK_MODEL
-        if not model or model in (self.request.get("model"), self.model):
+        if not model or model in (asked.get("model"), self.model):
             return None
         if error is None:
             if self.stop_reason != "refusal":
@@ -81,6 +81,8 @@ class Call(AnswerReader):
             failure = error
         elif is_of_the_call(error):
             failure = as_failure(error)
+            # What came before an error may quote the prompt.
+            error.__cause__, error.__suppress_context__ = None, True
             if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
                 self._unexpected = error
         else:
@@ -125,14 +127,11 @@ def call_of(attempt: Any) -> Call:
 
 
 def as_failure(error: Exception) -> Failure:
-    """What an error stands for. Nothing of the error itself goes further, whatever the API has sent."""
+    """What an error stands for, whatever the API has sent."""
     try:
-        failure = failures.classify(error)
+        return failures.classify(error)
     except Exception:
-        failure = Failure("unexpected", type(error).__name__)
-    # What came before an error may quote the prompt.
-    error.__cause__, error.__suppress_context__ = None, True
-    return failure
+        return Failure("unexpected", type(error).__name__)
 
 
 def is_of_the_call(error: BaseException) -> bool:
