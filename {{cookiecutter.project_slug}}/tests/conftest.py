@@ -14,12 +14,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from claude import offline
 # % if cookiecutter.view_style != "async"
 from claude.client import get_client
 # % endif
+from tests import streams
 from tests.asking import Browser
 
 left_the_machine = []
@@ -80,6 +82,43 @@ def wire(monkeypatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(offline, "respond", recorded)
     return seen
+
+
+@pytest.fixture
+def play(monkeypatch) -> Callable[..., list[dict[str, Any]]]:
+    """play(answer, …) has Claude give one answer after the other: the events of a stream (`tests.streams`), or the name of
+    a failure. Gives what went out, as `wire` does.
+    """
+    fail = offline.respond
+
+    def play(*answers):
+        seen, left = [], iter(answers)
+
+        def respond(request, body):
+            seen.append({"headers": request.headers, "body": body})
+            answer = next(left)
+            if isinstance(answer, str):
+                return fail(request, body | {"messages": [{"role": "user", "content": f"fail {answer}"}]})
+            return httpx2.Response(200, headers={"request-id": f"req_{len(seen)}"}, stream=streams.body(answer))
+
+        monkeypatch.setattr(offline, "respond", respond)
+        return seen
+
+    return play
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., None]]:
+    """connect(signal, receiver) has the receiver called until the end of the test."""
+    connected = []
+
+    def connect(signal, receiver):
+        signal.connect(receiver)
+        connected.append((signal, receiver))
+
+    yield connect
+    for signal, receiver in connected:
+        signal.disconnect(receiver)
 
 
 class Api(socketserver.ThreadingTCPServer):

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from chat.models import Question
+from tests import streams
 from tests.asking import Browser
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +28,15 @@ def test_an_answer_comes_with_why_it_ended_and_what_it_took(user):
     assert reply.json["stop_reason"] == "end_turn"
     assert reply.json["usage"]["input_tokens"] > 0
     assert reply.json["usage"]["output_tokens"] > 0
+
+
+def test_a_question_that_claude_declines_has_no_answer_and_says_why(user, play):
+    play([streams.start(), streams.text("First,"), *streams.refusal("cyber")])
+    reply = user.post("/chat/ask/", {"prompt": "Why?"})
+    assert (reply.status, reply.json["answer"], reply.json["stop_reason"]) == (200, "", "refusal")
+    assert reply.json["refusal_category"] == "cyber"
+    assert "attacking computers" in reply.json["refusal"]
+    assert "Words of the API" not in reply.text
 
 
 def test_the_system_prompt_is_marked_for_the_cache(user, wire, settings):

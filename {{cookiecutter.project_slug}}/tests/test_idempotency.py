@@ -1,6 +1,5 @@
 """A click is paid for once: what a second request with the same idempotency key gets."""
 
-import json
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
@@ -199,9 +198,7 @@ def test_an_answer_of_any_characters_comes_back_as_it_was(user, monkeypatch, cli
 
     def respond(request, body):
         message = offline.answer(body) | {"content": [{"type": "text", "text": text}]}
-        if body.get("stream"):
-            return httpx2.Response(200, stream=offline.EventStream(offline.events(message, None)))
-        return httpx2.Response(200, headers={"content-type": "application/json"}, content=json.dumps(message))
+        return httpx2.Response(200, stream=offline.EventStream(offline.events(message, None)))
 
     monkeypatch.setattr(offline, "respond", respond)
     first = whole(user.post(path, click))
