@@ -18,6 +18,7 @@ PRODUCTION = {
     "ANTHROPIC_API_KEY": "a-key-for-tests",
     "ALLOWED_HOSTS": "127.0.0.1",
     "TRUST_PROXY": "true",
+    "DATABASE_URL": "postgres://nobody@localhost/name",
 }
 NO_ISSUES = "System check identified no issues (0 silenced).\n"
 
@@ -48,13 +49,7 @@ def on(*cases):
     return pytest.mark.parametrize(("answers", "python"), cases, ids=ids(cases), indirect=True)
 
 
-ON_BOTH_PYTHONS = [
-    answers for answers in VARIANTS if answers["env_file"] == answers["nginx"] == answers["client_wrapper"]
-]
-"""Each view style with all of the others and with none. The versions of Python and Django meet every file in these."""
-
-on_the_oldest_python = on(*product(VARIANTS, ["oldest"]))
-on_both_pythons = on(*product(VARIANTS, ["oldest"]), *product(ON_BOTH_PYTHONS, ["newest"]))
+every_variant = on(*product(VARIANTS, ["oldest"]), *(run for run in RUNS if run[1] == "newest"))
 
 IN_DEVELOPMENT = """
 import importlib, pkgutil, sys
@@ -71,7 +66,7 @@ call_command("makemigrations", check_changes=True, dry_run=True)
 """
 
 
-@on_both_pythons
+@every_variant
 def test_django_finds_nothing_to_say_and_the_sdk_is_not_loaded(project, clean):
     """Of settings, models and migrations. Loading the SDK takes over a second, and most commands need none of it."""
     variables = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "true"}
@@ -79,7 +74,7 @@ def test_django_finds_nothing_to_say_and_the_sdk_is_not_loaded(project, clean):
     assert said == f"{NO_ISSUES}No changes detected\n"
 
 
-@on_both_pythons
+@every_variant
 def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
     command = ["python", "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     # Whether HSTS holds for subdomains, and for ever, is the domain's to decide: config/settings.py silences these two.
@@ -148,8 +143,9 @@ def test_no_log_has_a_question_whatever_the_environment_says(project, clean):
     assert "secret" not in done.stderr
 
 
-@on_the_oldest_python
+@on(*(run for run in RUNS if run[1] == "oldest"))
 def test_its_hooks_pass_on_what_was_rendered(project, clean, tmp_path):
+    """What they check is also checked, in every variant, by `make lint` and in rendering/test_variants.py."""
     run(["git", "init", "--quiet"], project)
     run(["git", "add", "--all"], project)
     said = run(
