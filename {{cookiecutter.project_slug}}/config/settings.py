@@ -272,13 +272,13 @@ ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="https://api.anthropic
 for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and name not in globals()]:
     del os.environ[name]
 
-# Without a key, development uses the stand-in in claude/offline.py, and production refuses to start.
+# Without a key, development uses the stand-in in claude/offline/, and production refuses to start.
 CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 # The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04
 
 # Another model, which answers where ANTHROPIC_MODEL refuses to; empty: none. And whether it also answers where
-# ANTHROPIC_MODEL is overloaded, after all retries.
+# ANTHROPIC_MODEL is gone, or overloaded after all retries.
 CLAUDE_FALLBACK_MODEL = config("CLAUDE_FALLBACK_MODEL", default="")
 CLAUDE_FALLBACK_WHEN_DOWN = config("CLAUDE_FALLBACK_WHEN_DOWN", default=False, cast=bool)
 
