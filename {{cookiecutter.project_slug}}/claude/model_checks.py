@@ -81,7 +81,7 @@ def check_fallback(app_configs: object, **kwargs: object) -> Iterator[CheckMessa
         )
 
 
-@register
+@register(deploy=True)
 def check_cache(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
     prompt, can = settings.CLAUDE_SYSTEM_PROMPT, capabilities.of(settings.ANTHROPIC_MODEL)
     least = (can and can.cache_minimum) or 0
@@ -89,9 +89,8 @@ def check_cache(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]
     if prompt not in ("", settings.DEFAULT_SYSTEM_PROMPT) and tokens < least:
         yield Info(
             f"CLAUDE_SYSTEM_PROMPT has about {tokens:,} tokens, and {settings.ANTHROPIC_MODEL} caches {least:,} or more: "
-            "each question pays for it in full.",
-            hint="Nothing is wrong; a longer one would cost less from the second question on. "
-            'To read this no more: SILENCED_SYSTEM_CHECKS = [..., "claude.I001"].',
+            "a question without a history pays for all of them.",
+            hint="Nothing is wrong: a short prompt costs little. Add claude.I001 to SILENCED_SYSTEM_CHECKS to silence this.",
             id="claude.I001",
         )
 

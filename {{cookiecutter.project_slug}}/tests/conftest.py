@@ -7,6 +7,7 @@ question that begins with `fail` makes a call fail, one that begins with `play` 
 
 import ipaddress
 import itertools
+import json
 import socket
 import socketserver
 import sys
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from claude import offline
@@ -80,6 +82,36 @@ def wire(monkeypatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(offline, "respond", recorded)
     return seen
+
+
+@pytest.fixture
+def claude_says(monkeypatch) -> Callable[..., None]:
+    """claude_says("Half of", "", "the answer") has Claude send this to the next request; an empty text is thinking.
+
+    Said several times, each is for one request. Then the stand-in answers again.
+    """
+    said = []
+    respond = offline.respond
+
+    def say(*texts: str, stop_reason: str = "end_turn", category: str | None = None) -> None:
+        thinking = {"type": "thinking", "thinking": "", "signature": "c2lnbmF0dXJl"}
+        blocks = [{"type": "text", "text": text} if text else thinking for text in texts]
+        end = {"stop_reason": stop_reason, "stop_details": {"type": "refusal", "category": category}}
+        events = [
+            {"type": "message_start", "message": {"model": "claude-test-model", "usage": {"input_tokens": 5}}},
+            *({"type": "content_block_start", "index": n, "content_block": block} for n, block in enumerate(blocks)),
+            {"type": "message_delta", "delta": end, "usage": {"output_tokens": 9}},
+            {"type": "message_stop"},
+        ]
+        said.append("".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events))
+
+    def respond_as_said(request, body):
+        if not said:
+            return respond(request, body)
+        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, text=said.pop(0))
+
+    monkeypatch.setattr(offline, "respond", respond_as_said)
+    return say
 
 
 class Api(socketserver.ThreadingTCPServer):

@@ -10,6 +10,15 @@ from tests.asking import Browser
 
 pytestmark = pytest.mark.django_db
 
+TOO_LONG = "The question, with all that came before it, is too long for the model: please shorten it."
+PARTIAL = "The text above is not the whole answer."
+
+
+def notes(turn):
+    """What the page shows beside an answer."""
+    found = re.findall(r'data-note="\w+"\s*(hidden)?>([^<]*)<', turn)
+    return [" ".join(text.split()) for hidden, text in found if not hidden]
+
 
 def test_an_answer_comes_with_why_it_ended_and_what_it_took(user):
     reply = user.post("/chat/ask/", {"prompt": "Why is the sky blue?"})
@@ -129,6 +138,36 @@ def test_without_a_script_too_a_failure_is_one_sentence_and_the_question_is_kept
     assert reply.status == 502
     assert "AI service unavailable" in reply.text
     assert "fail overloaded_error</textarea>" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "sentence"),
+    [
+        ("end_turn", None),
+        ("max_tokens", "The answer reached its length limit."),
+        ("model_context_window_exceeded", TOO_LONG),
+        ("pause_turn", "Claude paused before the end of its answer."),
+        ("a_new_reason", "The answer ended early."),
+    ],
+)
+def test_without_a_script_too_an_answer_says_how_it_ended(user, claude_says, stop_reason, sentence):
+    claude_says("", "Half", stop_reason=stop_reason)
+    turn, _, form = user.post("/", {"prompt": "Important"}).text.partition("<template")
+    assert ">Half<" in turn
+    assert notes(turn) == ([sentence, PARTIAL] if sentence else [])
+    assert ("Important</textarea>" in form) == (stop_reason == "model_context_window_exceeded")
+
+
+def test_without_a_script_too_a_refusal_is_no_answer(user, claude_says):
+    claude_says("Half", stop_reason="refusal", category="cyber")
+    reply = user.post("/", {"prompt": "Important"})
+    turn, _, form = reply.text.partition("<template")
+    assert reply.status == 200
+    assert "Half" not in turn
+    (note,) = notes(turn)
+    assert note.startswith("Claude declined: this question looks as if it were about attacking computers.")
+    assert "Important</textarea>" in form
+    assert "attacking" not in form
 
 
 def test_without_a_script_too_a_question_that_is_sent_twice_is_asked_once(user, wire):

@@ -64,6 +64,25 @@ def test_an_answered_question_is_answered_again_without_asking_claude(user, wire
     assert len(wire) == 1
 
 
+def test_a_refusal_is_given_again_without_asking_claude(user, claude_says, wire, click, path):
+    claude_says("", "Half", stop_reason="refusal", category="bio")
+    user.post(path, click)
+    again = whole(user.post(path, click))
+    assert (again["answer"], again["stop_reason"], again["refusal_category"]) == ("", "refusal", "bio")
+    assert "biology" in again["refusal"]
+    assert len(wire) == 1
+
+
+def test_of_an_answer_that_began_anew_the_last_text_is_kept(user, claude_says, wire, click, path, settings):
+    settings.CLAUDE_FALLBACK_MODEL = "claude-other-model"
+    claude_says("Half", stop_reason="refusal")
+    claude_says("", "Whole")
+    user.post(path, click)
+    again = whole(user.post(path, click))
+    assert (again["answer"], again["stop_reason"]) == ("Whole", "end_turn")
+    assert len(wire) == 2
+
+
 def test_while_a_question_is_being_answered_another_click_is_refused(user, wire, click, path):
     user.post(path, click)
     Question.objects.update(state=State.ASKED, answer=None)
