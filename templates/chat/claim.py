@@ -20,17 +20,16 @@ def claim_in_database(question: Question) -> Turn:
     now = timezone.now()
     keeper.forgotten(now).delete()
     digest = salted_hmac("chat.question", f"{question.conversation}\0{question.prompt}", algorithm="sha256").hexdigest()
+    # Functions are called in the transaction that makes the turn, and only if there is none.
+    new: Json = {
+        "digest": digest,
+        "asked_at": now,
+        "prompt": question.prompt if question.conversation else "",
+        "conversation": lambda: conversation_of(question, now),
+        "replaces": lambda: first_replaced(question),
+    }
     turn, created = Turn.objects.get_or_create(
-        user=question.user,
-        idempotency_key=question.idempotency_key or uuid.uuid4(),
-        # Functions are called in the transaction that makes the turn, and only if there is none.
-        defaults={
-            "digest": digest,
-            "asked_at": now,
-            "prompt": question.prompt if question.conversation else "",
-            "conversation": lambda: conversation_of(question, now),
-            "replaces": lambda: first_replaced(question),
-        },
+        user=question.user, idempotency_key=question.idempotency_key or uuid.uuid4(), defaults=new
     )
     if turn.digest != digest:
         raise Refused(422, "This idempotency_key belongs to another question: please reload the page and ask again.")

@@ -18,10 +18,10 @@ TURNS = 200  # shown of a conversation, the newest
 class ConversationAdmin(admin.ModelAdmin):
     """The list has no titles, which quote questions. Whoever opens a conversation is named in the log."""
 
-    list_display = ["id", "user", "created_at", "updated_at"]
-    list_select_related = ["user"]
-    search_fields = ["=id", "user__username"]
-    fields = readonly_fields = ["id", "user", "title", "created_at", "updated_at", "transcript"]
+    list_display = ("id", "user", "created_at", "updated_at")
+    list_select_related = ("user",)
+    search_fields = ("=id", "user__username")
+    fields = readonly_fields = ("id", "user", "title", "created_at", "updated_at", "transcript")
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -18,16 +18,18 @@ from chat.export import as_json, as_markdown
 from chat.models import Conversation, Turn
 
 
+THE_LIST = reverse_lazy("chat:conversations")
+
+
 def own_conversations(request: HttpRequest) -> QuerySet[Conversation]:
     return Conversation.objects.filter(user=request.user.pk).order_by("-updated_at")
 
 
 @method_decorator(never_cache, name="dispatch")
 class OwnConversations(LoginRequiredMixin):
-    """What every view here may see, and where it leads."""
+    """What every view here may see."""
 
     request: HttpRequest
-    success_url = reverse_lazy("chat:conversations")
 
     def get_queryset(self) -> QuerySet[Conversation]:
         return own_conversations(self.request)
@@ -56,13 +58,15 @@ class ConversationList(OwnConversations, ListView):
 
 class Rename(OwnConversations, UpdateView):
     template_name = "chat/rename.html"
-    fields = ["title"]
+    fields = ("title",)
+    success_url = THE_LIST
 
 
 class Delete(OwnConversations, DeleteView):
     """Asks first. There is no way back."""
 
     template_name = "chat/delete.html"
+    success_url = THE_LIST
 
 
 class DeleteAll(OwnConversations, TemplateView):
@@ -70,7 +74,7 @@ class DeleteAll(OwnConversations, TemplateView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         self.get_queryset().delete()
-        return redirect(self.success_url)
+        return redirect(THE_LIST)
 
 
 @require_safe

@@ -21,13 +21,14 @@ CONVERSATIONS = 20  # listed beside it
 def page_response(request: HttpRequest, pk: uuid.UUID | None, failure: Failure | None = None) -> HttpResponse:
     """A conversation, or a new one; with a `failure`, why the question of this request has no answer."""
     own = Conversation.objects.filter(user=request.user.pk)
-    sent_conversation = None if failure is None or failure.status == 404 else sent_uuid(request, "conversation")
-    conversation = get_object_or_404(own, pk=pk) if pk else own.filter(pk=sent_conversation).first()
+    # A new conversation has no row before its first question, which may have failed.
+    new = None if failure is None or failure.status == 404 else sent_uuid(request, "conversation")
+    conversation = get_object_or_404(own, pk=pk) if pk else own.filter(pk=new).first() if new else None
     context: dict[str, Any] = {
         "endpoint": reverse("chat:{{ 'ask' if cookiecutter.view_style == 'sync' else 'stream' }}"),
         "page_url": reverse("chat:conversation", args=[conversation.pk]) if conversation else reverse("chat:page"),
         "conversation": conversation,
-        "conversation_id": pk or sent_conversation or uuid.uuid4(),
+        "conversation_id": pk or new or uuid.uuid4(),
         "conversations": own.order_by("-updated_at")[:CONVERSATIONS],
         "idempotency_key": uuid.uuid4(),
         "prompt": "",

@@ -110,9 +110,8 @@ def test_a_key_belongs_to_its_conversation(user, wire, conversation, path):
     assert (len(wire), Conversation.objects.count(), Turn.objects.count()) == (1, 1, 1)
 
 
-def test_a_question_that_was_declined_leaves_the_memory(user, claude_says, wire, conversation, path):
-    claude_says("Half", stop_reason="refusal", category="cyber")
-    user.post(path, click("Something bad", conversation))
+def test_a_question_that_was_declined_leaves_the_memory(user, wire, conversation, path):
+    user.post(path, click("play late_refusal cyber", conversation))
     assert Turn.objects.get().state == State.DECLINED
     user.post(path, click("Something good", conversation))
     assert said(wire[-1]) == ["Something good"]
