@@ -81,9 +81,7 @@ def test_a_killed_worker_cuts_its_streams_and_loses_no_answer(production, lane, 
 def put_back(served, fields, seconds):
     """The clock of one question."""
     with sqlite3.connect(served.project / "db.sqlite3", timeout=20) as database:
-        change = (
-            f"UPDATE chat_turn SET alive_at = datetime(alive_at, '-{seconds} seconds') WHERE idempotency_key = ?"
-        )
+        change = f"UPDATE chat_turn SET alive_at = datetime(alive_at, '-{seconds} seconds') WHERE idempotency_key = ?"
         assert database.execute(change, [fields["idempotency_key"].replace("-", "")]).rowcount == 1
     database.close()
 

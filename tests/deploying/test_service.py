@@ -14,8 +14,7 @@ STYLES = choices("view_style")
 
 
 def unit_of(project):
-    (path,) = (project / "deploy").glob("*.service")
-    return path
+    return project / "deploy" / f"{project.name}.service"
 
 
 def service_of(project):
@@ -29,12 +28,14 @@ def service_of(project):
 @pytest.mark.parametrize("view_style", STYLES)
 def test_systemd_accepts_it(bake, view_style):
     analyze = shutil.which("systemd-analyze") or skip_or_fail("no systemd-analyze is installed")
-    unit = unit_of(bake(view_style=view_style))
-    done = subprocess.run([analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
-    # The project is not in /srv here, so its commands are missing; nothing else may be said of this unit.
-    said = [line for line in done.stderr.splitlines() if unit.name in line or str(unit) in line]
-    assert said, "a missing command should have been found"
-    assert all("/.venv/bin/" in line and "is not executable" in line for line in said), said
+    project = bake(view_style=view_style)
+    cleanup = project / "deploy" / f"{project.name}-delete-old.service"
+    for unit in (unit_of(project), cleanup, cleanup.with_suffix(".timer")):
+        done = subprocess.run([analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+        # The project is not in /srv here, so its commands are missing; nothing else may be said of this unit.
+        said = [line for line in done.stderr.splitlines() if unit.name in line or str(unit) in line]
+        assert said or unit.suffix == ".timer", "a missing command should have been found"
+        assert all("/.venv/bin/" in line and "is not executable" in line for line in said), said
 
 
 @pytest.mark.parametrize("view_style", STYLES)

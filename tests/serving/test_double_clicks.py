@@ -199,11 +199,17 @@ def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, 
     assert not log.records(level="ERROR")
 
 
+def opened(user, reply):
+    """The conversation that a question without a script leads to."""
+    assert reply.status == 302
+    return user.get(reply.headers["Location"].partition("#")[0])
+
+
 @served_with(*STYLES)
 def test_without_a_script_too_a_form_that_is_sent_twice_is_asked_once(user, lane):
-    (key,) = re.findall('name="idempotency_key" value="([^"]+)"', user.get("/").text)
-    question = {"prompt": "Why is the sky blue?", "idempotency_key": key}
-    first, second = (whole(user.post("/", question)) for _ in range(2))
+    fields = dict(re.findall('name="(idempotency_key|conversation)" value="([^"]+)"', user.get("/").text))
+    question = {"prompt": "Why is the sky blue?", **fields}
+    first, second = (whole(opened(user, user.post("/", question))) for _ in range(2))
     assert first == second == {"answer": "You asked: Why is the sky blue?"}
     assert len(lane.requests()) == 1
 
@@ -219,8 +225,8 @@ def test_without_a_script_the_second_click_is_told_to_wait_and_then_gets_the_ans
     assert BEING_ANSWERED in page
     assert click["idempotency_key"] in page
     lane.release(len(WORDS))
-    assert "The sky is blue." in first.text
-    assert whole(user.post("/", click)) == {"answer": "The sky is blue."}
+    assert "The sky is blue." in opened(user, first).text
+    assert whole(opened(user, user.post("/", click))) == {"answer": "The sky is blue."}
     assert len(lane.requests()) == 1
 
 

@@ -17,7 +17,6 @@ from django.views.generic import DeleteView, ListView, TemplateView, UpdateView
 from chat.export import as_json, as_markdown
 from chat.models import Conversation, Turn
 
-
 THE_LIST = reverse_lazy("chat:conversations")
 
 
