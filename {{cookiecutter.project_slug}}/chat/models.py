@@ -94,8 +94,10 @@ class Turn(models.Model):
             models.UniqueConstraint(fields=["user", "idempotency_key"], name="one_turn_per_idempotency_key"),
         ]
         indexes = [
-            models.Index(fields=["conversation", "id"], name="turns_of_conversation"),
-            models.Index(fields=["asked_at"], name="turns_that_stand_alone", condition=Q(conversation=None)),
+            models.Index(
+                fields=["conversation", "id"], name="turns_of_conversation", condition=Q(conversation__isnull=False)
+            ),
+            models.Index(fields=["asked_at"], name="turns_that_stand_alone", condition=Q(conversation__isnull=True)),
             models.Index(fields=["alive_at"], name="turns_under_way", condition=Q(state="asked")),
         ]
 

@@ -92,9 +92,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["conversation", "id"], name="turns_of_conversation"),
                     models.Index(
-                        condition=models.Q(("conversation", None)), fields=["asked_at"], name="turns_that_stand_alone"
+                        condition=models.Q(("conversation__isnull", False)),
+                        fields=["conversation", "id"],
+                        name="turns_of_conversation",
+                    ),
+                    models.Index(
+                        condition=models.Q(("conversation__isnull", True)),
+                        fields=["asked_at"],
+                        name="turns_that_stand_alone",
                     ),
                     models.Index(condition=models.Q(("state", "asked")), fields=["alive_at"], name="turns_under_way"),
                 ],
