@@ -7,16 +7,13 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 import logging
 import os
 from datetime import timedelta
-from pathlib import Path
 
 # % if cookiecutter.database == "postgresql"
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
-from config.env import choice, config, csv, time_zone
-
-BASE_DIR = Path(__file__).resolve().parent.parent
+from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
 
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
 

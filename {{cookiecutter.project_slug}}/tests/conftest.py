@@ -7,7 +7,6 @@ question that begins with `fail` makes a call fail, one that begins with `play` 
 
 import ipaddress
 import itertools
-import json
 import socket
 import socketserver
 import sys
@@ -22,6 +21,7 @@ from claude import offline
 # % if cookiecutter.view_style != "async"
 from claude.client import get_client
 # % endif
+from tests import streams
 from tests.asking import Browser
 
 left_the_machine = []
@@ -85,33 +85,40 @@ def wire(monkeypatch) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def claude_says(monkeypatch) -> Callable[..., None]:
-    """claude_says("Half of", "", "the answer") has Claude send this to the next request; an empty text is thinking.
-
-    Said several times, each is for one request. Then the stand-in answers again.
+def play(monkeypatch) -> Callable[..., list[dict[str, Any]]]:
+    """play(answer, …) has Claude give one answer after the other: the events of a stream (`tests.streams`), or the name of
+    a failure. Gives what went out, as `wire` does.
     """
-    said = []
-    respond = offline.respond
+    fail = offline.respond
 
-    def say(*texts: str, stop_reason: str = "end_turn", category: str | None = None) -> None:
-        thinking = {"type": "thinking", "thinking": "", "signature": "c2lnbmF0dXJl"}
-        blocks = [{"type": "text", "text": text} if text else thinking for text in texts]
-        end = {"stop_reason": stop_reason, "stop_details": {"type": "refusal", "category": category}}
-        events = [
-            {"type": "message_start", "message": {"model": "claude-test-model", "usage": {"input_tokens": 5}}},
-            *({"type": "content_block_start", "index": n, "content_block": block} for n, block in enumerate(blocks)),
-            {"type": "message_delta", "delta": end, "usage": {"output_tokens": 9}},
-            {"type": "message_stop"},
-        ]
-        said.append("".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events))
+    def play(*answers):
+        seen, left = [], iter(answers)
 
-    def respond_as_said(request, body):
-        if not said:
-            return respond(request, body)
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, text=said.pop(0))
+        def respond(request, body):
+            seen.append({"headers": request.headers, "body": body})
+            answer = next(left)
+            if isinstance(answer, str):
+                return fail(request, body | {"messages": [{"role": "user", "content": f"fail {answer}"}]})
+            return httpx2.Response(200, headers={"request-id": f"req_{len(seen)}"}, stream=streams.body(answer))
 
-    monkeypatch.setattr(offline, "respond", respond_as_said)
-    return say
+        monkeypatch.setattr(offline, "respond", respond)
+        return seen
+
+    return play
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., None]]:
+    """connect(signal, receiver) has the receiver called until the end of the test."""
+    connected = []
+
+    def connect(signal, receiver):
+        signal.connect(receiver)
+        connected.append((signal, receiver))
+
+    yield connect
+    for signal, receiver in connected:
+        signal.disconnect(receiver)
 
 
 class Api(socketserver.ThreadingTCPServer):

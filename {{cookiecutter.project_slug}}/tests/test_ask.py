@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from chat.models import Question
+from tests import streams
 from tests.asking import Browser
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +28,15 @@ def test_an_answer_comes_with_why_it_ended_and_what_it_took(user):
     assert reply.json["stop_reason"] == "end_turn"
     assert reply.json["usage"]["input_tokens"] > 0
     assert reply.json["usage"]["output_tokens"] > 0
+
+
+def test_a_question_that_claude_declines_has_no_answer_and_says_why(user, play):
+    play([streams.start(), streams.text("First,"), *streams.refusal("cyber")])
+    reply = user.post("/chat/ask/", {"prompt": "Why?"})
+    assert (reply.status, reply.json["answer"], reply.json["stop_reason"]) == (200, "", "refusal")
+    assert reply.json["refusal_category"] == "cyber"
+    assert "attacking computers" in reply.json["refusal"]
+    assert "Words of the API" not in reply.text
 
 
 def test_the_system_prompt_is_marked_for_the_cache(user, wire, settings):
@@ -141,32 +151,30 @@ def test_without_a_script_too_a_failure_is_one_sentence_and_the_question_is_kept
 
 
 @pytest.mark.parametrize(
-    ("stop_reason", "sentence"),
+    ("prompt", "sentence"),
     [
-        ("end_turn", None),
-        ("max_tokens", "The answer reached its length limit."),
-        ("model_context_window_exceeded", TOO_LONG),
-        ("pause_turn", "Claude paused before the end of its answer."),
-        ("a_new_reason", "The answer ended early."),
+        ("play thinking", None),
+        ("play max_tokens", "The answer reached its length limit."),
+        ("play model_context_window_exceeded", TOO_LONG),
+        ("play pause_turn", "Claude paused before the end of its answer."),
+        ("play unknown_stop_reason", "The answer ended early."),
     ],
 )
-def test_without_a_script_too_an_answer_says_how_it_ended(user, claude_says, stop_reason, sentence):
-    claude_says("", "Half", stop_reason=stop_reason)
-    turn, _, form = user.post("/", {"prompt": "Important"}).text.partition("<template")
-    assert ">Half<" in turn
+def test_without_a_script_too_an_answer_says_how_it_ended(user, prompt, sentence):
+    turn, _, form = user.post("/", {"prompt": prompt}).text.partition("<template")
+    assert "This is the offline stand-in" in turn
     assert notes(turn) == ([sentence, PARTIAL] if sentence else [])
-    assert ("Important</textarea>" in form) == (stop_reason == "model_context_window_exceeded")
+    assert (f"{prompt}</textarea>" in form) == (sentence == TOO_LONG)
 
 
-def test_without_a_script_too_a_refusal_is_no_answer(user, claude_says):
-    claude_says("Half", stop_reason="refusal", category="cyber")
-    reply = user.post("/", {"prompt": "Important"})
+def test_without_a_script_too_a_refusal_is_no_answer(user):
+    reply = user.post("/", {"prompt": "play late_refusal cyber"})
     turn, _, form = reply.text.partition("<template")
     assert reply.status == 200
-    assert "Half" not in turn
+    assert "This is the offline stand-in" not in turn
     (note,) = notes(turn)
     assert note.startswith("Claude declined: this question looks as if it were about attacking computers.")
-    assert "Important</textarea>" in form
+    assert "play late_refusal cyber</textarea>" in form
     assert "attacking" not in form
 
 

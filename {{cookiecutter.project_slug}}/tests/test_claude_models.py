@@ -5,6 +5,8 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from claude.management.commands.claude_models import Command
+
 YES, NO = {"supported": True}, {"supported": False}
 # https://platform.claude.com/docs/en/api/models/retrieve
 SONNET = {
@@ -39,7 +41,7 @@ def response(body, status="200 OK") -> bytes:
 
 @pytest.fixture
 def asked(api, settings, capsys):
-    """Runs the command while the API says this of every model; gives its lines and what it ends with."""
+    """Runs the command as in a terminal, while the API says this of every model; gives the lines that it writes."""
     settings.ANTHROPIC_MODEL = "claude-sonnet-5-5"
     settings.CLAUDE_MAX_TOKENS = 16_000
 
@@ -47,12 +49,14 @@ def asked(api, settings, capsys):
         for name, value in values.items():
             setattr(settings, name, value)
         api.answer = lambda connection: connection.sendall(response(body, *args))
-        ended = []
+        status = 0
         try:
-            call_command("claude_models")
-        except CommandError as error:
-            ended = [str(error)]
-        return [*capsys.readouterr().out.splitlines(), *ended]
+            Command().run_from_argv(["manage.py", "claude_models"])
+        except SystemExit as end:
+            status = end.code
+        said = capsys.readouterr()
+        assert status == (1 if said.err else 0)
+        return [*said.out.splitlines(), *said.err.removeprefix("CommandError: ").splitlines()]
 
     return run
 

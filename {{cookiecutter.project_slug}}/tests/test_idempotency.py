@@ -1,6 +1,5 @@
 """A click is paid for once: what a second request with the same idempotency key gets."""
 
-import json
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
@@ -64,22 +63,22 @@ def test_an_answered_question_is_answered_again_without_asking_claude(user, wire
     assert len(wire) == 1
 
 
-def test_a_refusal_is_given_again_without_asking_claude(user, claude_says, wire, click, path):
-    claude_says("", "Half", stop_reason="refusal", category="bio")
-    user.post(path, click)
-    again = whole(user.post(path, click))
+def test_a_refusal_is_given_again_without_asking_claude(user, wire, click, path):
+    refused = click | {"prompt": "play late_refusal bio"}
+    user.post(path, refused)
+    again = whole(user.post(path, refused))
     assert (again["answer"], again["stop_reason"], again["refusal_category"]) == ("", "refusal", "bio")
     assert "biology" in again["refusal"]
     assert len(wire) == 1
 
 
-def test_of_an_answer_that_began_anew_the_last_text_is_kept(user, claude_says, wire, click, path, settings):
-    settings.CLAUDE_FALLBACK_MODEL = "claude-other-model"
-    claude_says("Half", stop_reason="refusal")
-    claude_says("", "Whole")
-    user.post(path, click)
-    again = whole(user.post(path, click))
-    assert (again["answer"], again["stop_reason"]) == ("Whole", "end_turn")
+def test_what_was_taken_back_is_not_kept(user, wire, click, path, settings):
+    settings.CLAUDE_FALLBACK_MODEL = "claude-opus-4-8"
+    begun_anew = click | {"prompt": "play primary late_refusal"}
+    user.post(path, begun_anew)
+    again = whole(user.post(path, begun_anew))
+    assert again["answer"].count("This is the offline stand-in") == 1
+    assert again["stop_reason"] == "end_turn"
     assert len(wire) == 2
 
 
@@ -199,9 +198,7 @@ def test_an_answer_of_any_characters_comes_back_as_it_was(user, monkeypatch, cli
 
     def respond(request, body):
         message = offline.answer(body) | {"content": [{"type": "text", "text": text}]}
-        if body.get("stream"):
-            return httpx2.Response(200, stream=offline.EventStream(offline.events(message, None)))
-        return httpx2.Response(200, headers={"content-type": "application/json"}, content=json.dumps(message))
+        return httpx2.Response(200, stream=offline.EventStream(offline.events(message, None)))
 
     monkeypatch.setattr(offline, "respond", respond)
     first = whole(user.post(path, click))
