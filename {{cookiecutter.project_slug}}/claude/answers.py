@@ -65,15 +65,15 @@ class Iteration:
     usage: Usage = Usage()
 
     def as_dict(self) -> dict[str, Any]:
-        return {"model": self.model, "stop_reason": self.stop_reason, **self.usage.as_dict()}
+        return asdict(self)
 
 
 class Answer(str):
     """The text of an answer, which also knows what it took.
 
-    `stop_reason` says why it ended: "end_turn" is a whole answer, "max_tokens" one cut off at its longest, "refusal" none,
-    of the `refusal_category` that the API gives or None. `usage` is the sum over its `iterations`, `content` the API's own blocks,
-    which also hold the thinking, and `parsed` the instance of a `schema` that was asked for.
+    `stop_reason` says why it ended: "end_turn" is a whole answer, "max_tokens" one cut off at its longest, "refusal" none;
+    `refusal_category` is what the API takes a refused question for, or None. `usage` is the sum over its `iterations`.
+    `content` is the API's own blocks, with the thinking. `parsed` is the instance of a `schema` that was asked for.
     https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
     """
 

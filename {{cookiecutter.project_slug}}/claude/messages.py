@@ -107,13 +107,10 @@ def request_to(model: str, request: Mapping[str, Any]) -> dict[str, Any]:
     if key := headers.get("anthropic-idempotency-key"):
         changed["extra_headers"] = {**headers, "anthropic-idempotency-key": f"{key}-{model}"}
     known = capabilities.of(model)
-    output, thinking = dict(changed.pop("output_config", {})), request.get("thinking", {}).get("type")
-    efforts = known.efforts if known else frozenset()
+    output, thinking = dict(changed.pop("output_config", {})), request.get("thinking", {}).get("type", "")
     if known is None or thinking not in known.thinking:
         changed.pop("thinking", None)
-    elif thinking != "adaptive":
-        efforts &= known.efforts_without_thinking
-    if output.get("effort") not in efforts:
+    if known is None or output.get("effort") not in known.efforts_with(thinking):
         output.pop("effort", None)
     if known is not None:
         changed["max_tokens"] = min(request["max_tokens"], known.longest_answer)

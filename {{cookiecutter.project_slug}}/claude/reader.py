@@ -55,7 +55,7 @@ class AnswerReader:
         self.cache_miss: str | None = None
         self.is_whole = False
         self._first_iteration: int | None = None  # of the message being read
-        self._blocks: list[tuple[dict[str, Any], dict[str, list[str]]]] = []
+        self._blocks: list[tuple[Mapping[str, Any], dict[str, list[str]]]] = []
         self._take_back()
 
     def _take_back(self) -> Sign:
@@ -65,7 +65,7 @@ class AnswerReader:
         self._open_block({"type": "text"})
         return sign
 
-    def _open_block(self, block: dict[str, Any]) -> None:
+    def _open_block(self, block: Mapping[str, Any]) -> None:
         self._parts: dict[str, list[str]] = {name: [] for name in DELTAS.values()}
         self._blocks.append((block, self._parts))
         if block.get("type") == "text":
@@ -97,7 +97,7 @@ class AnswerReader:
         for block, parts in self._blocks:
             grown = {name: text_at(block, name) + "".join(new) for name, new in parts.items() if new}
             if block != {"type": "text"} or grown:
-                blocks.append(block | grown)
+                blocks.append({**block, **grown})
         return blocks
 
     @property
@@ -175,7 +175,7 @@ class AnswerReader:
             if name := DELTAS.get(delta["type"]):
                 self._parts[name].append(text_at(delta, name))
         elif event == "content_block_start":
-            return self._start_block(json.loads(data)["content_block"])
+            return self._start_block(mapping(json.loads(data)["content_block"]))
         elif event == "message_start":
             return self._begin(mapping(json.loads(data)).get("message"))
         elif event == "message_delta":
@@ -204,7 +204,7 @@ class AnswerReader:
         self.is_whole = False
         return self._take_back()
 
-    def _start_block(self, block: dict[str, Any]) -> str:
+    def _start_block(self, block: Mapping[str, Any]) -> str:
         kind, sign = text_at(block, "type"), WAITING
         if kind == "fallback":  # the API's own: what another model said before it was refused
             sign = self._take_back()

@@ -1,7 +1,8 @@
 """A user who asks over HTTP, and the wire between the project and Claude.
 
-The answers come from claude/offline.py: the real SDK runs above it, and no test needs a network or a key. A
-question that begins with `fail` makes a call fail; `claude.offline.FAILURES` lists the ways.
+The answers come from claude/offline/: the real SDK runs above it, and no test needs a network or a key. A
+question that begins with `fail` makes a call fail, one that begins with `play` makes Claude answer otherwise;
+`claude.offline.FAILURES` and `ANSWERS` list the ways.
 """
 
 import ipaddress
@@ -145,8 +146,8 @@ class Questions(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self.server.connections += 1
         while head := list(itertools.takewhile(bytes.strip, self.rfile)):
-            (length,) = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length")]
-            self.rfile.read(length)
+            lengths = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length")]
+            self.rfile.read(sum(lengths))
             self.server.questions += 1
             if not self.server.answer(self.connection):
                 return

@@ -63,6 +63,25 @@ def test_an_answered_question_is_answered_again_without_asking_claude(user, wire
     assert len(wire) == 1
 
 
+def test_a_refusal_is_given_again_without_asking_claude(user, wire, click, path):
+    refused = click | {"prompt": "play late_refusal bio"}
+    user.post(path, refused)
+    again = whole(user.post(path, refused))
+    assert (again["answer"], again["stop_reason"], again["refusal_category"]) == ("", "refusal", "bio")
+    assert "biology" in again["refusal"]
+    assert len(wire) == 1
+
+
+def test_what_was_taken_back_is_not_kept(user, wire, click, path, settings):
+    settings.CLAUDE_FALLBACK_MODEL = "claude-opus-4-8"
+    begun_anew = click | {"prompt": "play primary late_refusal"}
+    user.post(path, begun_anew)
+    again = whole(user.post(path, begun_anew))
+    assert again["answer"].count("This is the offline stand-in") == 1
+    assert again["stop_reason"] == "end_turn"
+    assert len(wire) == 2
+
+
 def test_while_a_question_is_being_answered_another_click_is_refused(user, wire, click, path):
     user.post(path, click)
     Question.objects.update(state=State.ASKED, answer=None)
