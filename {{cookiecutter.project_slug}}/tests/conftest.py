@@ -99,7 +99,8 @@ def play(monkeypatch) -> Callable[..., list[dict[str, Any]]]:
             answer = next(left)
             if isinstance(answer, str):
                 return fail(request, body | {"messages": [{"role": "user", "content": f"fail {answer}"}]})
-            return httpx2.Response(200, headers={"request-id": f"req_{len(seen)}"}, stream=httpx2.ByteStream(streams.body(answer)))
+            stream = httpx2.ByteStream(streams.body(answer))
+            return httpx2.Response(200, headers={"request-id": f"req_{len(seen)}"}, stream=stream)
 
         monkeypatch.setattr(offline, "respond", respond)
         return seen

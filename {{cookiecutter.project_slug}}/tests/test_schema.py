@@ -218,3 +218,10 @@ def test_a_model_that_only_looks_as_if_it_had_a_dict_is_taken(schema):
 
 class Branch(BaseModel):
     branches: list["Branch"]
+
+
+def test_a_model_of_itself_is_refused_by_the_api(wire):
+    with pytest.raises(Failure) as caught:
+        ask(schema=Branch)
+    assert (caught.value.kind, caught.value.detail) == ("unavailable", "400 invalid_request_error")
+    assert len(wire) == 1
