@@ -80,7 +80,7 @@ def test_claude_is_told_the_schema_beside_the_effort(play, settings):
 
 
 def test_another_model_is_told_the_schema_too(play, settings):
-    settings.CLAUDE_FALLBACK_MODEL = "claude-haiku-4-5"
+    settings.CLAUDE_FALLBACK_MODEL, settings.CLAUDE_EFFORT = "claude-haiku-4-5", ""
     seen = play([start(), *refusal()], whole(text(JSON)))
     assert ask(schema=Ticket)[0].parsed == TICKET
     first, second = (attempt["body"]["output_config"] for attempt in seen)
