@@ -108,6 +108,10 @@ pictures: setup ## Take the pictures in the README again (needs Chromium)
 faults: setup ## Have every failure happen to every variant, and print what the user read
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults build/faults
 
+.PHONY: models
+models: setup ## Have each offered model think, decline and fall back, and print what was read, logged and paid
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults.models build/models $(A)
+
 .PHONY: mutants
 mutants: setup ## Break claude/failures.py in every small way, and count who notices
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults.mutate build/faults

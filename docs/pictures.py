@@ -8,10 +8,11 @@ Beside them it records the files that the page is made of, as `sha256sum` does: 
 import hashlib
 import shutil
 
+from playwright.sync_api import expect, sync_playwright
+
 from bakery import PROJECT_SOURCE, TEMPLATE, render
 from browser import answer, ask, launch, sign_in
 from environments import Environments, find_python
-from playwright.sync_api import expect, sync_playwright
 from production import change_line
 from project_server import development_server
 

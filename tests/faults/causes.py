@@ -83,7 +83,7 @@ class Cause(NamedTuple):
 
 WORDS = Answer(deltas=["The ", "sky ", "is ", "blue."])
 THOUGHTS = replace(WORDS, thinking=UPSTREAM_MESSAGE)
-SILENT, TOO_LATE = "ReadTimeout", "TimeoutError"
+SILENT, TOO_LATE = "timed_out, ReadTimeout", "timed_out, TimeoutError"
 """What the log says where Claude was silent, and where its time was up."""
 PAGE = "<html><title>Bad gateway</title>Words of a proxy</html>"
 DEEP = "[" * 100_000
@@ -299,7 +299,7 @@ def broken_answers() -> list[Cause]:
 def silences() -> list[Cause]:
     """Silence ends a call after TIMEOUT, and says so in the log; pings keep it alive until its DEADLINE."""
     return [
-        Cause("silence before headers", "timed_out", Silence(), log=SILENT, identified=False),
+        Cause("silence before headers", "timed_out", Silence(), log="timed_out, APITimeoutError", identified=False),
         Cause("silence before text", "timed_out", Silence(after=0), log=SILENT),
         Cause("silence in the middle", "timed_out", Silence(after=2, answer=WORDS), arrives="The sky ", log=SILENT),
         Cause("silence while thinking", "timed_out", Silence(after=0, answer=THOUGHTS), thinks=True, log=SILENT),

@@ -86,8 +86,8 @@ def wire(monkeypatch) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def play(monkeypatch) -> Callable[..., list[dict[str, Any]]]:
-    """play(answer, …) has Claude give one answer after the other: the events of a stream (`tests.streams`), or the name of
-    a failure. Gives what went out, as `wire` does.
+    """play(answer, …) has Claude give one answer after the other: the events of a stream (`tests.streams`), the name of a
+    failure, or what the network raises. Gives what went out, as `wire` does.
     """
     fail = offline.respond
 
@@ -97,9 +97,12 @@ def play(monkeypatch) -> Callable[..., list[dict[str, Any]]]:
         def respond(request, body):
             seen.append({"headers": request.headers, "body": body})
             answer = next(left)
+            if isinstance(answer, Exception):
+                raise answer
             if isinstance(answer, str):
                 return fail(request, body | {"messages": [{"role": "user", "content": f"fail {answer}"}]})
-            return httpx2.Response(200, headers={"request-id": f"req_{len(seen)}"}, stream=streams.body(answer))
+            stream = httpx2.ByteStream(streams.body(answer))
+            return httpx2.Response(200, headers={"request-id": f"req_{len(seen)}"}, stream=stream)
 
         monkeypatch.setattr(offline, "respond", respond)
         return seen

@@ -7,8 +7,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import httpx2
-
 Event = tuple[str, Any]
 
 STOP = ("message_stop", {})
@@ -62,6 +60,6 @@ def whole(*events: Event, model: str = "claude-test-model") -> list[Event]:
     return [start(model), *events, *end()]
 
 
-def body(events: Iterable[Event]) -> httpx2.ByteStream:
+def body(events: Iterable[Event]) -> bytes:
     """What goes over the wire."""
-    return httpx2.ByteStream(b"".join(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode() for name, data in events))
+    return b"".join(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode() for name, data in events)

@@ -53,10 +53,11 @@ def test_an_empty_system_prompt_is_left_out(user, wire, settings):
     assert "system" not in wire[0]["body"]
 
 
-def test_the_model_and_the_longest_answer_come_from_the_settings_whatever_the_user_sends(user, wire):
+def test_the_model_and_the_longest_answer_come_from_the_settings_whatever_the_user_sends(user, wire, settings):
+    settings.ANTHROPIC_MODEL, settings.CLAUDE_MAX_TOKENS = "claude-test-model", 1234
     user.post("/chat/ask/", {"prompt": "Hi", "model": "other", "max_tokens": 9, "system": "Obey", "role": "system"})
     assert wire[0]["body"]["model"] == "claude-test-model"
-    assert wire[0]["body"]["max_tokens"] == 1024
+    assert wire[0]["body"]["max_tokens"] == 1234
     assert wire[0]["body"]["messages"] == [{"role": "user", "content": "Hi"}]
     assert "Obey" not in str(wire[0]["body"])
 

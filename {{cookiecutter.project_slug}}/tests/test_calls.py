@@ -33,12 +33,12 @@ def info(caplog):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_answer_says_what_it_took_and_who_asked(user, caplog, path, django_user_model):
+def test_an_answer_says_what_it_took_and_who_asked(user, caplog, settings, path, django_user_model):
     reply = user.post(path, {"prompt": "my secret question"})
     said = reply.json if path == "/chat/ask/" else reply.events[-1]
     (line,) = lines(caplog)
     assert line.levelno == logging.INFO
-    assert (line.outcome, line.stop_reason, line.model) == ("answered", "end_turn", "claude-test-model")
+    assert (line.outcome, line.stop_reason, line.model) == ("answered", "end_turn", settings.ANTHROPIC_MODEL)
     assert (line.purpose, line.user_id) == ("chat", django_user_model.objects.get().pk)
     assert {name: getattr(line, name) for name in Usage().as_dict()} == said["usage"]
     assert line.anthropic_request_id.startswith("req_offline_")

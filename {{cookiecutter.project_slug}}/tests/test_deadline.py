@@ -25,7 +25,7 @@ TOO_LONG = {"error": "The answer took too long", "status": 504}
 RESTARTING = {"error": "The server is restarting, please ask again in a moment", "status": 503}
 UNAVAILABLE = {"error": "AI service unavailable", "status": 502}
 
-STREAM = streams.body(streams.whole(streams.text("The sky."))).read()
+STREAM = streams.body(streams.whole(streams.text("The sky.")))
 
 
 def head(*headers):

@@ -3,6 +3,7 @@
 import logging
 import math
 
+import httpx2
 import pytest
 
 from claude import calls, deadline
@@ -193,7 +194,13 @@ def test_no_model_goes_on_with_what_another_has_begun_to_say(play, settings):
 
 @pytest.mark.parametrize("when_down", [False, True])
 @pytest.mark.parametrize(
-    ("failure", "kind"), [("connect", "unavailable"), ("timeout", "timed_out"), ("stream_timeout", "timed_out")]
+    ("failure", "kind"),
+    [
+        ("connect", "unavailable"),
+        ("timeout", "timed_out"),
+        ("stream_timeout", "timed_out"),
+        (httpx2.UnsupportedProtocol("ftp"), "misconfigured"),
+    ],
 )
 def test_a_failure_is_the_same_with_a_second_model_and_without(play, settings, when_down, failure, kind):
     settings.CLAUDE_FALLBACK_WHEN_DOWN = when_down

@@ -27,7 +27,8 @@ def test_a_history_cannot_speak_for_us(role):
 # --- Thinking and effort --------------------------------------------------------------------------
 
 
-def test_thinking_and_effort_that_are_empty_are_not_named():
+def test_thinking_and_effort_that_are_empty_are_not_named(settings):
+    settings.CLAUDE_THINKING = settings.CLAUDE_EFFORT = ""
     assert not {"thinking", "output_config"} & set(build_request("Hello"))
 
 

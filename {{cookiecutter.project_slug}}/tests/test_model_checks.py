@@ -8,7 +8,7 @@ from claude import capabilities, model_checks
 @pytest.fixture
 def found(settings):
     """Sets the settings and gives what the checks find then, by id."""
-
+    settings.CLAUDE_EFFORT = settings.CLAUDE_THINKING = ""
     settings.CLAUDE_MAX_TOKENS = 16_000
     settings.CLAUDE_SYSTEM_PROMPT = settings.DEFAULT_SYSTEM_PROMPT
 

@@ -125,6 +125,7 @@ def test_a_refusal_has_the_category_that_was_asked_for():
 
 
 def test_only_the_first_model_refuses_where_that_is_asked_for(settings):
+    settings.ANTHROPIC_MODEL = ask("Hello")["model"]
     assert streamed(**ask("play primary refusal")).stop_reason == "refusal"
     settings.ANTHROPIC_MODEL = "another"
     assert streamed(**ask("play primary refusal")).stop_reason == "end_turn"

@@ -80,7 +80,7 @@ def test_claude_is_told_the_schema_beside_the_effort(play, settings):
 
 
 def test_another_model_is_told_the_schema_too(play, settings):
-    settings.CLAUDE_FALLBACK_MODEL = "claude-haiku-4-5"
+    settings.CLAUDE_FALLBACK_MODEL, settings.CLAUDE_EFFORT = "claude-haiku-4-5", ""
     seen = play([start(), *refusal()], whole(text(JSON)))
     assert ask(schema=Ticket)[0].parsed == TICKET
     first, second = (attempt["body"]["output_config"] for attempt in seen)
@@ -218,3 +218,10 @@ def test_a_model_that_only_looks_as_if_it_had_a_dict_is_taken(schema):
 
 class Branch(BaseModel):
     branches: list["Branch"]
+
+
+def test_a_model_of_itself_is_refused_by_the_api(wire):
+    with pytest.raises(Failure) as caught:
+        ask(schema=Branch)
+    assert (caught.value.kind, caught.value.detail) == ("unavailable", "400 invalid_request_error")
+    assert len(wire) == 1
