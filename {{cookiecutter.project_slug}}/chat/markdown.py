@@ -17,7 +17,7 @@ from markdown_it.token import Token
 
 Block = list[Token]  # one top-level block, from its first token to its last
 
-NESTING = 12  # levels of lists and quotes; a list takes two
+NESTING = 8  # levels of lists and quotes; a list takes two
 COLUMNS = 24
 ROWS = 1000
 
@@ -70,12 +70,22 @@ def shallow(rule: BlockRule) -> BlockRule:
 
 
 def narrow_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A row of two characters makes as many cells as the table has columns."""
-    line = slice(state.bMarks[start + 1], state.eMarks[start + 1]) if start + 1 < end else slice(0)
-    if state.src.count("|", line.start, line.stop) > COLUMNS:
+    """A table with a limit of columns and rows; a row has at least a quarter of its cells. The rest is text.
+
+    Without that, two characters make a row of as many cells as the table has columns.
+    """
+
+    def bars(line: int) -> int:
+        return state.src.count("|", state.bMarks[line], state.eMarks[line])
+
+    if start + 2 > end or bars(start + 1) > COLUMNS or not table(state, start, end, True):
         return False
     rows = ROWS - (state.env["rows"] if start == 0 else 0)
-    return table(state, start, min(end, start + 2 + rows), silent)
+    end = min(end, start + 2 + rows)
+    if silent:
+        return True
+    end = next((line for line in range(start + 2, end) if bars(line) < bars(start + 1) // 4), end)
+    return table(state, start, end, False)
 
 
 def image(state: StateInline, silent: bool) -> bool:

@@ -28,9 +28,10 @@ from chat.markdown import PARSER, Block, parse
 LONGEST_CODE = 10_000  # characters
 WORST = re.compile(r"[^\n]{300}|(\n\s{0,300}){4}")
 LANGUAGES = {
-    "bash", "css", "diff", "docker", "dockerfile", "go", "html", "ini", "javascript", "js", "json", "kotlin", "lua",
-    "nginx", "php", "powershell", "py", "python", "rb", "ruby", "rs", "rust", "sh", "shell", "sql", "swift", "toml",
-    "ts", "typescript", "xml", "yaml", "yml", "zsh",
+    "bash", "c", "c++", "console", "cpp", "css", "dart", "diff", "docker", "dockerfile", "go", "graphql", "html", "ini",
+    "javascript", "js", "json", "jsx", "kotlin", "lua", "make", "makefile", "nginx", "php", "powershell", "py", "pycon",
+    "python", "r", "rb", "ruby", "rs", "rust", "scala", "scss", "sh", "shell", "sql", "swift", "toml", "ts", "typescript",
+    "xml", "yaml", "yml", "zsh",
 }  # fmt: skip
 # What has a colour in chat/static/chat/answer.css.
 COLOURS = {
