@@ -27,7 +27,10 @@ def frame(event: Event | Failure) -> bytes:
     """An event on the wire."""
     if event == KEEPALIVE:
         return b": keepalive\n\n"
-    content = error_json(event) if isinstance(event, Failure) else event
-    return f"data: {json.dumps(content)}\n\n".encode()
+    if isinstance(event, Failure):
+        # No header can say it any more.
+        wait = {} if event.retry_after is None else {"retry_after": event.retry_after}
+        event = error_json(event) | wait
+    return f"data: {json.dumps(event)}\n\n".encode()
 
 

@@ -20,6 +20,8 @@ class Command(BaseCommand):
             raise CommandError('Give a question, as in: manage.py ask "Why is the sky blue?"')
         if max_tokens is not None and max_tokens < 1:
             raise CommandError("--max-tokens must be more than 0.")
+        if sys.stdout is None or sys.stderr is None:  # as in a shell, `>&-`
+            raise CommandError("Standard output and standard error must be open: the answer would be lost.")
         # UTF-16 joins the halves of a character that two pieces share; it replaces one that stands alone.
         self.decoder = codecs.getincrementaldecoder("utf-16-le")("replace")
         try:

@@ -23,7 +23,6 @@ class Call(AnswerReader):
         self._started = time.monotonic()
         self._seconds: float | None = None
         self._first_text_after: float | None = None
-        self._fell_back = False
         self._unexpected: Exception | None = None  # for the traceback in the log
 
     @property
@@ -37,24 +36,23 @@ class Call(AnswerReader):
             self._first_text_after = round(self.seconds, 3)
         return piece
 
-    def fall_back(self, error: Exception | None = None) -> dict[str, Any] | None:
-        """The request to CLAUDE_FALLBACK_MODEL, where another model has declined or is down; None where there is none.
+    def fall_back(self, asked: Mapping[str, Any], error: Exception | None = None) -> dict[str, Any] | None:
+        """The request to CLAUDE_FALLBACK_MODEL, where the model that was `asked` has declined or is down, else None.
 
         No model takes over what another has begun to say, except where that was taken back.
         """
         model = settings.CLAUDE_FALLBACK_MODEL
-        if not model or self._fell_back or model == self.request.get("model"):
+        if not model or model in (asked.get("model"), self.model):
             return None
         if error is None:
             if self.stop_reason != "refusal":
                 return None
             logger.info("%s declined, category %s: %s is asked", self.model, self.refusal_category, model)
         else:
-            failure = classified(error)
+            failure = error if isinstance(error, Failure) else as_failure(error)
             if not settings.CLAUDE_FALLBACK_WHEN_DOWN or self.text or failure.cause not in ("overloaded", "model"):
                 return None
             logger.log(failure.level, "%s is down, %s: %s is asked", self.model, failure.detail, model)
-        self._fell_back = True
         self.ask_again(model)
         return request_to(model, self.request)
 
@@ -83,6 +81,8 @@ class Call(AnswerReader):
             failure = error
         elif is_of_the_call(error):
             failure = as_failure(error)
+            # What came before an error may quote the prompt.
+            error.__cause__, error.__suppress_context__ = None, True
             if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
                 self._unexpected = error
         else:
@@ -126,20 +126,12 @@ def call_of(attempt: Any) -> Call:
     return call
 
 
-def classified(error: Exception) -> Failure:
+def as_failure(error: Exception) -> Failure:
     """What an error stands for, whatever the API has sent."""
     try:
-        return error if isinstance(error, Failure) else failures.classify(error)
+        return failures.classify(error)
     except Exception:
         return Failure("unexpected", type(error).__name__)
-
-
-def as_failure(error: Exception) -> Failure:
-    """What an error stands for. Nothing of the error itself goes further."""
-    failure = classified(error)
-    # What came before an error may quote the prompt.
-    error.__cause__, error.__suppress_context__ = None, True
-    return failure
 
 
 def is_of_the_call(error: BaseException) -> bool:

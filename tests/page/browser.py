@@ -59,6 +59,19 @@ def answer(page):
     return page.locator(".answer").last
 
 
+def listen(page):
+    """Has the page keep what a screen reader says from now on; `heard` gives it."""
+    page.evaluate("""() => {
+        window.heard = [];
+        const status = document.querySelector("[role=status]");
+        new MutationObserver(() => heard.push(status.textContent)).observe(status, { childList: true });
+    }""")
+
+
+def heard(page):
+    return page.evaluate("heard")
+
+
 def expect_complete(page, text):
     expect(page.get_by_role("status")).to_have_text("Answer complete")
     expect(answer(page)).to_have_text(text)

@@ -12,10 +12,10 @@ see to that.
 import re
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from typing import Any
 
 import nh3
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -131,7 +131,7 @@ class Renderer(RendererHTML):
     def link_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         """A link without a text shows where it leads."""
         text = tokens[idx].attrGet("href") if tokens[idx + 1].type == "link_close" else ""
-        return self.renderToken(tokens, idx, options, env) + escape(text)
+        return self.renderToken(tokens, idx, options, env) + escape(str(text))
 
     def code_inline(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
         return f'<code dir="ltr">{escape(tokens[idx].content)}</code>'

@@ -38,6 +38,11 @@ class Capabilities:
         """Whether it thinks before it answers, with this CLAUDE_THINKING; one that it does not take is left out."""
         return thinking == "adaptive" if thinking in self.thinking else self.thinks != "when asked"
 
+    def efforts_with(self, thinking: str) -> frozenset[str]:
+        """The values of CLAUDE_EFFORT that it takes with this CLAUDE_THINKING."""
+        turned_off = thinking in self.thinking - {"adaptive"}
+        return self.efforts & self.efforts_without_thinking if turned_off else self.efforts
+
 
 ALWAYS = Capabilities("always", frozenset({"adaptive"}))
 BY_DEFAULT = Capabilities("by default", frozenset({"adaptive", "disabled"}), efforts_without_thinking=UP_TO_HIGH)

@@ -201,7 +201,7 @@ def reported(body: object, *, status: int = 200, retry_after: float | None = Non
 def text_at(value: object, *path: str) -> str:
     """The text at a place of what the API sent, empty where there is none."""
     for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        value = value.get(name) if isinstance(value, dict) else None  # the type that JSON gives: once for each token
     return value if isinstance(value, str) else ""
 
 

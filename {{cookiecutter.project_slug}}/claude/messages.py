@@ -67,7 +67,7 @@ def build_request(
     if turns:
         request["cache_control"] = cached
     # https://platform.claude.com/docs/en/build-with-claude/cache-diagnostics, which gateways do not know
-    if previous_message_id and settings.ANTHROPIC_BASE_URL.startswith("https://api.anthropic.com"):
+    if previous_message_id and f"{settings.ANTHROPIC_BASE_URL}/".startswith("https://api.anthropic.com/"):
         request["diagnostics"] = {"previous_message_id": previous_message_id}
     if settings.CLAUDE_THINKING:
         request["thinking"] = {"type": settings.CLAUDE_THINKING}
@@ -93,7 +93,7 @@ def json_schema(schema: type[BaseModel]) -> dict[str, Any]:
             return any(map(free_keys, part))
         if not isinstance(part, dict):
             return False
-        return bool(part.get("additionalProperties")) or any(map(free_keys, part.values()))
+        return (part.get("type") == "object" and "properties" not in part) or any(map(free_keys, part.values()))
 
     if free_keys(schema.model_json_schema()):
         raise ValueError(f"{schema.__name__} has a dict, and the API fills no keys that it does not know: use a list.")
@@ -107,12 +107,11 @@ def request_to(model: str, request: Mapping[str, Any]) -> dict[str, Any]:
     if key := headers.get("anthropic-idempotency-key"):
         changed["extra_headers"] = {**headers, "anthropic-idempotency-key": f"{key}-{model}"}
     known = capabilities.of(model)
-    output = dict(request.get("output_config", {}))
-    if known is None or output.get("effort") not in known.efforts:
-        output.pop("effort", None)
-    if known is None or request.get("thinking", {}).get("type") not in known.thinking:
+    output, thinking = dict(changed.pop("output_config", {})), request.get("thinking", {}).get("type", "")
+    if known is None or thinking not in known.thinking:
         changed.pop("thinking", None)
-    changed.pop("output_config", None)
+    if known is None or output.get("effort") not in known.efforts_with(thinking):
+        output.pop("effort", None)
     if known is not None:
         changed["max_tokens"] = min(request["max_tokens"], known.longest_answer)
     return changed | ({"output_config": output} if output else {})

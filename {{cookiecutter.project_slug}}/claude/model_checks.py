@@ -76,12 +76,12 @@ def check_fallback(app_configs: object, **kwargs: object) -> Iterator[CheckMessa
     if settings.CLAUDE_FALLBACK_WHEN_DOWN and not fallback:
         yield Warning(
             "CLAUDE_FALLBACK_WHEN_DOWN has no effect without a CLAUDE_FALLBACK_MODEL.",
-            hint="Set CLAUDE_FALLBACK_MODEL to the model that answers where ANTHROPIC_MODEL is overloaded.",
+            hint="Set CLAUDE_FALLBACK_MODEL to the model that answers where ANTHROPIC_MODEL is down.",
             id="claude.W006",
         )
 
 
-@register
+@register(deploy=True)
 def check_cache(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
     prompt, can = settings.CLAUDE_SYSTEM_PROMPT, capabilities.of(settings.ANTHROPIC_MODEL)
     least = (can and can.cache_minimum) or 0
@@ -89,9 +89,8 @@ def check_cache(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]
     if prompt not in ("", settings.DEFAULT_SYSTEM_PROMPT) and tokens < least:
         yield Info(
             f"CLAUDE_SYSTEM_PROMPT has about {tokens:,} tokens, and {settings.ANTHROPIC_MODEL} caches {least:,} or more: "
-            "each question pays for it in full.",
-            hint="Nothing is wrong; a longer one would cost less from the second question on. "
-            'To read this no more: SILENCED_SYSTEM_CHECKS = [..., "claude.I001"].',
+            "a question without a history pays for all of them.",
+            hint="Nothing is wrong: a short prompt costs little. Add claude.I001 to SILENCED_SYSTEM_CHECKS to silence this.",
             id="claude.I001",
         )
 
@@ -105,39 +104,34 @@ def models() -> dict[str, str]:
 def misfits(name: str, model: str, can: Capabilities) -> Iterator[CheckMessage]:
     """Where the settings do not fit the model that the setting `name` names.
 
-    What CLAUDE_FALLBACK_MODEL does not take of CLAUDE_THINKING and CLAUDE_EFFORT is not sent to it.
+    What CLAUDE_FALLBACK_MODEL does not take is not sent to it.
     """
     tokens, thinking, effort = settings.CLAUDE_MAX_TOKENS, settings.CLAUDE_THINKING, settings.CLAUDE_EFFORT
-    ways_off = can.thinking - {"adaptive"}
-    if tokens > can.longest_answer:
-        yield Error(
-            f"CLAUDE_MAX_TOKENS is {tokens:,}, and {model} gives {can.longest_answer:,} at most.",
-            hint="Lower it: the API would refuse every question.",
-            id="claude.E004",
-        )
+    is_first = name == "ANTHROPIC_MODEL"
     if tokens < LEAST_TO_THINK and can.thinks_with(thinking):
-        way_off = "".join(f", or CLAUDE_THINKING to {way}" for way in ways_off if name == "ANTHROPIC_MODEL")
+        turn_off = "".join(f", or CLAUDE_THINKING to {word}" for word in can.thinking - {"adaptive"} if is_first)
         yield Warning(
             f"CLAUDE_MAX_TOKENS is {tokens:,}, and {model} thinks before it answers: it may use all of them to think.",
-            hint=f"Set it to 16000{way_off}. An answer that is all thinking is paid for, and there is nothing to read.",
+            hint=f"Set it to 16000{turn_off}. An answer that is all thinking is paid for, and there is nothing to read.",
             id="claude.W003",
         )
-    if name != "ANTHROPIC_MODEL":
-        return
-    if thinking in CHOICES["CLAUDE_THINKING"] and thinking not in can.thinking:
-        yield misfit("CLAUDE_THINKING", thinking, model, can.thinking)
-    if effort not in CHOICES["CLAUDE_EFFORT"]:
-        return
-    if effort not in can.efforts:
-        yield misfit("CLAUDE_EFFORT", effort, model, can.efforts)
-    elif thinking in ways_off and effort not in can.efforts_without_thinking:
-        yield misfit("CLAUDE_EFFORT", effort, f"{model} with CLAUDE_THINKING={thinking}", can.efforts_without_thinking)
+    if is_first and tokens > can.longest_answer:
+        yield Error(
+            f"CLAUDE_MAX_TOKENS is {tokens:,}, and {model} gives {can.longest_answer:,} at most.",
+            hint="Lower it: the API refuses every question.",
+            id="claude.E004",
+        )
+    if is_first and thinking in CHOICES["CLAUDE_THINKING"] and thinking not in can.thinking:
+        yield refused("CLAUDE_THINKING", f"{thinking}, and {model} refuses it", can.thinking)
+    if is_first and effort in CHOICES["CLAUDE_EFFORT"] and effort not in (efforts := can.efforts_with(thinking)):
+        together = f" together with CLAUDE_THINKING={thinking}" if effort in can.efforts else ""
+        yield refused("CLAUDE_EFFORT", f"{effort}, and {model} refuses it{together}", efforts)
 
 
-def misfit(name: str, value: str, model: str, taken: frozenset[str]) -> CheckMessage:
+def refused(name: str, value: str, taken: frozenset[str]) -> CheckMessage:
     words = ", ".join(word for word in CHOICES[name] if word in taken)
     return Error(
-        f"{name} is {value}, which {model} refuses, and every question with it.",
+        f"{name} is {value}: every question fails.",
         hint=f"It takes {words or 'none'}. Set {name} to default to send none.",
         id="claude.E009",
     )

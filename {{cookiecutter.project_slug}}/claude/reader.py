@@ -55,16 +55,24 @@ class AnswerReader:
         self.cache_miss: str | None = None
         self.is_whole = False
         self._first_iteration: int | None = None  # of the message being read
-        self._forget_text()
-
-    def _forget_text(self) -> None:
         self._blocks: list[tuple[Mapping[str, Any], dict[str, list[str]]]] = []
-        self._texts: list[str] = self._open_block({"type": "text"})
+        self._take_back()
 
-    def _open_block(self, block: Mapping[str, Any]) -> list[str]:
-        parts: dict[str, list[str]] = {name: [] for name in DELTAS.values()}
-        self._blocks.append((block, parts))
-        return parts["text"]
+    def _take_back(self) -> Sign:
+        """Forgets all text so far, and says so where there was some."""
+        sign = RESTART if self.text else WAITING
+        self._blocks = []
+        self._open_block({"type": "text"})
+        return sign
+
+    def _open_block(self, block: Mapping[str, Any]) -> None:
+        self._parts: dict[str, list[str]] = {name: [] for name in DELTAS.values()}
+        self._blocks.append((block, self._parts))
+        if block.get("type") == "text":
+            self._texts = self._parts["text"]
+        else:  # text that comes in a block of another kind is text all the same
+            self._texts = []
+            self._blocks.append(({"type": "text"}, {"text": self._texts}))
 
     @property
     def model(self) -> str | None:
@@ -165,11 +173,11 @@ class AnswerReader:
                 self._texts.append(text)
                 return text or WAITING
             if name := DELTAS.get(delta["type"]):
-                self._blocks[-1][1][name].append(text_at(delta, name))
+                self._parts[name].append(text_at(delta, name))
         elif event == "content_block_start":
             return self._start_block(mapping(json.loads(data)["content_block"]))
         elif event == "message_start":
-            self._begin(mapping(json.loads(data)).get("message"))
+            return self._begin(mapping(json.loads(data)).get("message"))
         elif event == "message_delta":
             return self._finish(mapping(json.loads(data)))
         elif event == "message_stop":
@@ -178,31 +186,30 @@ class AnswerReader:
             raise reported(json.loads(data))
         return WAITING
 
-    def _begin(self, message: object) -> None:
-        """A message begins, perhaps after another."""
-        if self._first_iteration is not None:
-            self.ask_again(self.model)
+    def _begin(self, message: object) -> str:
+        """A message begins, perhaps after another, which it takes the place of."""
+        sign = WAITING if self._first_iteration is None else self.ask_again(self.model)
         self._first_iteration = len(self.iterations) - 1
         self.message_id = text_at(message, "id") or None
         self.cache_miss = text_at(message, "diagnostics", "cache_miss_reason", "type") or None
         now = self.iterations[-1]
         now.model = text_at(message, "model") or now.model
         now.usage = now.usage.updated(mapping(message).get("usage"))
+        return sign
 
-    def ask_again(self, model: str | None) -> None:
+    def ask_again(self, model: str | None) -> Sign:
         """From now on `model` is asked, and what was read of another does not count."""
         self.iterations.append(Iteration(model))
         self._first_iteration = None
         self.is_whole = False
-        self._forget_text()
+        return self._take_back()
 
     def _start_block(self, block: Mapping[str, Any]) -> str:
         kind, sign = text_at(block, "type"), WAITING
         if kind == "fallback":  # the API's own: what another model said before it was refused
-            sign = RESTART if self.text else WAITING
-            self._forget_text()
+            sign = self._take_back()
             self.iterations[-1].model = text_at(block, "to", "model") or self.model
-        self._texts = self._open_block(block)
+        self._open_block(block)
         if "thinking" in kind:
             sign = THINKING
         return (kind == "text" and text_at(block, "text")) or sign
@@ -214,13 +221,9 @@ class AnswerReader:
         now.refusal_category = text_at(event, "delta", "stop_details", "category") or now.refusal_category
         now.usage = now.usage.updated(usage)
         listed = usage.get("iterations")
-        if isinstance(listed, list) and len(listed) > 1:
-            # Of the API's own fallback. The counts beside the list are those of the last model.
-            each = [Iteration(text_at(of_one, "model"), usage=Usage().updated(of_one)) for of_one in listed]
+        listed = list(filter(mapping, listed)) if isinstance(listed, list) else []
+        if len(listed) > 1:  # of the API's own fallback: the counts beside the list are the last model's
+            each = [Iteration(text_at(of_one, "model") or None, usage=Usage().updated(of_one)) for of_one in listed]
             each[-1] = replace(now, usage=replace(each[-1].usage, thinking_tokens=now.usage.thinking_tokens))
             self.iterations[self._first_iteration or 0 :] = each
-        if now.stop_reason != "refusal":
-            return WAITING
-        sign = RESTART if self.text else WAITING
-        self._forget_text()
-        return sign
+        return self._take_back() if now.stop_reason == "refusal" else WAITING

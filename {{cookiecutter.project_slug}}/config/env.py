@@ -3,10 +3,9 @@
 https://github.com/HBNetwork/python-decouple
 """
 
+import os
 from collections.abc import Callable
-# % if cookiecutter.env_file
 from pathlib import Path
-# % endif
 from reprlib import repr as shortened
 from typing import Any
 from zoneinfo import available_timezones
@@ -22,6 +21,8 @@ from decouple import Config, Csv, RepositoryEmpty, strtobool
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
+BASE_DIR = Path(__file__).resolve().parent.parent
+
 csv = Csv()
 
 # What is said of a value of the wrong kind. None of these is a secret.
@@ -34,7 +35,7 @@ TAKES = {
 
 # % if cookiecutter.env_file
 # The process environment wins over the file .env, which git ignores.
-values = Config(EnvFile(Path(__file__).resolve().parent.parent / ".env"))
+values = Config(EnvFile(BASE_DIR / ".env"))
 
 
 # % else
@@ -68,3 +69,11 @@ def time_zone(name: str) -> str:
     if name != "UTC" and name not in available_timezones() - {"Factory", "localtime"}:
         raise ValueError("a time zone that this machine knows, such as Europe/Paris")
     return name
+
+
+def file_path(name: str) -> Path:
+    """An absolute path, or one below the project's folder. It need not exist."""
+    path = BASE_DIR / name
+    if os.path.isdir(path):  # which raises nothing
+        raise ValueError("the path of a file, not of a folder")
+    return path

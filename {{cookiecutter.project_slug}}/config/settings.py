@@ -7,16 +7,13 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 import logging
 import os
 from datetime import timedelta
-from pathlib import Path
 
 # % if cookiecutter.database == "postgresql"
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
-from config.env import choice, config, csv, time_zone
-
-BASE_DIR = Path(__file__).resolve().parent.parent
+from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
 
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
 
@@ -272,13 +269,13 @@ ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="https://api.anthropic
 for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and name not in globals()]:
     del os.environ[name]
 
-# Without a key, development uses the stand-in in claude/offline.py, and production refuses to start.
+# Without a key, development uses the stand-in in claude/offline/, and production refuses to start.
 CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 # The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04
 
 # Another model, which answers where ANTHROPIC_MODEL refuses to; empty: none. And whether it also answers where
-# ANTHROPIC_MODEL is overloaded, after all retries.
+# ANTHROPIC_MODEL is gone, or overloaded after all retries.
 CLAUDE_FALLBACK_MODEL = config("CLAUDE_FALLBACK_MODEL", default="")
 CLAUDE_FALLBACK_WHEN_DOWN = config("CLAUDE_FALLBACK_WHEN_DOWN", default=False, cast=bool)
 
@@ -286,14 +283,14 @@ CLAUDE_FALLBACK_WHEN_DOWN = config("CLAUDE_FALLBACK_WHEN_DOWN", default=False, c
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 DEFAULT_SYSTEM_PROMPT = "You answer the questions of people who use this site. Be accurate, plain and brief."
 CLAUDE_SYSTEM_PROMPT = config("CLAUDE_SYSTEM_PROMPT", default=DEFAULT_SYSTEM_PROMPT)
-CLAUDE_CACHE_TTL = config("CLAUDE_CACHE_TTL", default="5m", cast=choice)
+CLAUDE_CACHE_TTL = config("CLAUDE_CACHE_TTL", default="5m", cast=str.lower)
 # The longest answer, in tokens, with the thinking before it. Both are billed by the token: this caps the cost of one.
 CLAUDE_MAX_TOKENS = config("CLAUDE_MAX_TOKENS", default={{ "1024" if cookiecutter.claude_model == "claude-sonnet-4-6" else "16_000" }}, cast=int)
-# How much work an answer is worth: low, medium, high, xhigh or max. Empty: as the model has it.
+# How much work an answer is worth: low, medium, high, xhigh or max; `default` leaves it to the model.
 # https://platform.claude.com/docs/en/build-with-claude/effort
 CLAUDE_EFFORT = config("CLAUDE_EFFORT", default="{{ '' if cookiecutter.claude_model == 'claude-sonnet-4-6' else 'medium' }}", cast=choice)
-# Whether the model thinks first: adaptive, disabled or between_tools, none of which every model takes. Empty: as the model
-# has it. https://platform.claude.com/docs/en/build-with-claude/thinking
+# Whether the model thinks first: adaptive, disabled or between_tools, none of which every model takes; empty leaves it to
+# the model. https://platform.claude.com/docs/en/build-with-claude/thinking
 CLAUDE_THINKING = config("CLAUDE_THINKING", default="", cast=choice)
 # How long an attempt may be silent, in seconds, and how often a failed one is retried.
 CLAUDE_TIMEOUT = config("CLAUDE_TIMEOUT", default=60.0, cast=float)

@@ -1,6 +1,7 @@
 """What `manage.py check` finds."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -8,9 +9,11 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+from chat.checks import RANGES as CHAT_RANGES
 from chat.checks import check_numbers
 from claude import checks
 from claude.failures import Failure
+from config.checks import RANGES as SERVER_RANGES
 from config.checks import check_hosts, check_secret_key
 from config.checks import check_numbers as check_server_numbers
 from tests.asking import ask
@@ -73,6 +76,12 @@ def test_the_message_says_the_value_and_the_range(settings):
     settings.CLAUDE_MAX_RETRIES = -1
     (error,) = checks.check_numbers(None)
     assert error.msg == "CLAUDE_MAX_RETRIES is -1: it takes 0 to 100 retries."
+
+
+def test_the_page_about_the_settings_has_the_range_of_each(settings):
+    page = (settings.BASE_DIR / "docs/settings.md").read_text(encoding="utf-8")
+    for name, (least, most, _) in {**checks.RANGES, **CHAT_RANGES, **SERVER_RANGES}.items():
+        assert re.search(rf"^\| .*`{name}`.* \({least:,} to {most:,}\) \|$", page, re.MULTILINE), name
 
 
 @pytest.mark.parametrize(
