@@ -25,13 +25,13 @@ DEPENDENCIES = {
     "django_permissions_policy", "django_stubs", "django_stubs_ext", "djlint", "docstring_parser", "dotenv",
     "editorconfig", "filelock", "grimp", "gunicorn", "h11", "httpcore2", "httptools", "httpx2", "identify", "idna",
     "import_linter", "importlinter", "iniconfig", "jiter", "jsbeautifier", "json5", "librt", "markdown_it",
-    "markdown_it_py", "mdurl", "mypy", "mypy_django_plugin", "mypy_extensions", "mypyc", "nodeenv", "opentelemetry",
-    "opentelemetry_api", "packaging", "pathspec", "platformdirs", "pluggy", "pre_commit", "psycopg", "psycopg_binary",
-    "psycopg_pool", "py", "pydantic", "pydantic_core", "pygments", "pytest", "pytest_django", "python_decouple",
-    "python_discovery", "python_dotenv", "python_json_logger", "pythonjsonlogger", "pyyaml", "regex", "requirements",
-    "requirements_parser", "rich", "ruff", "sentry_sdk", "sniffio", "sqlparse", "tomli", "truststore", "types_pyyaml",
-    "typing_extensions", "typing_inspection", "tzdata", "urllib3", "uvicorn", "uvloop", "virtualenv", "watchfiles",
-    "websockets", "whitenoise", "yaml",
+    "markdown_it_py", "mdurl", "mypy", "mypy_django_plugin", "mypy_extensions", "mypyc", "nh3", "nodeenv",
+    "opentelemetry", "opentelemetry_api", "packaging", "pathspec", "platformdirs", "pluggy", "pre_commit", "psycopg",
+    "psycopg_binary", "psycopg_pool", "py", "pydantic", "pydantic_core", "pygments", "pytest", "pytest_django",
+    "python_decouple", "python_discovery", "python_dotenv", "python_json_logger", "pythonjsonlogger", "pyyaml", "regex",
+    "requirements", "requirements_parser", "rich", "ruff", "sentry_sdk", "sniffio", "sqlparse", "tomli", "truststore",
+    "types_pyyaml", "typing_extensions", "typing_inspection", "tzdata", "urllib3", "uvicorn", "uvloop", "virtualenv",
+    "watchfiles", "websockets", "whitenoise", "yaml",
 }
 # fmt: on
 # The service runs as a user with the name of the slug. Linux allows no longer names for users.
