@@ -24,7 +24,7 @@ async def ask(request: HttpRequest) -> HttpResponse:
 @endpoint
 async def stream(request: HttpRequest) -> HttpResponseBase:
     """The answer to `prompt` as server-sent events."""
-    return await sse.respond(sse.events_of(read_question(request), pieces_of))
+    return await sse.respond(request, sse.events_of(read_question(request), pieces_of))
 
 
 @endpoint

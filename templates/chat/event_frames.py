@@ -18,6 +18,28 @@ def event_of(piece: str) -> Event:
     return {"status": piece.meaning} if piece is THINKING or piece is RESTART else KEEPALIVE
 
 
+class HtmlAnswer:
+    """What a page that asks for `format=html` gets in addition: the HTML of an answer, as far as it has come.
+
+    `blocks` are the updates of `chat.live`, and `tail` is the text after them, which grows by each `delta`.
+    """
+
+    def __init__(self) -> None:
+        self._live = Live()
+
+    def add_to(self, event: Event) -> Event:
+        if "delta" in event:
+            grown = len(self._live.tail) + len(event["delta"])
+            blocks = self._live.feed(event["delta"])
+            return event if len(self._live.tail) == grown else {**event, "blocks": blocks, "tail": self._live.tail}
+        if event == {"status": RESTART.meaning}:
+            self._live = Live()
+        return event | self.end() if "done" in event else event
+
+    def end(self) -> Event:
+        return {"blocks": self._live.end(), "tail": ""}
+
+
 def frame(event: Event | Failure) -> bytes:
     """An event on the wire."""
     if event == KEEPALIVE:

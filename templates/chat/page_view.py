@@ -15,7 +15,10 @@ def page(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpResponse:
 
 @endpoint
 def ask(request: HttpRequest) -> HttpResponse:
-    """The answer to `prompt` as JSON."""
-    return JsonResponse(answer(read_question(request), pieces_of))
+    """The answer to `prompt` as JSON, and as HTML where the page's script asks for that."""
+    given = answer(read_question(request), pieces_of)
+    if request.POST.get("format") == "html":
+        given["html"] = render(given["answer"])
+    return JsonResponse(given)
 
 

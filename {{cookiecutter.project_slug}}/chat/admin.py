@@ -42,5 +42,5 @@ class ConversationAdmin(admin.ModelAdmin):
     def transcript(self, conversation: Conversation) -> SafeString:
         newest = conversation.turns.order_by("-pk")[:TURNS]
         return format_html_join(
-            "", "<h3>{}</h3><p>{}</p><p>{}</p>", ((turn, turn.prompt, turn.valid_text) for turn in list(newest)[::-1])
+            "", "<h3>{}</h3><p>{}</p>{}", ((turn, turn.prompt, turn.html) for turn in list(newest)[::-1])
         )

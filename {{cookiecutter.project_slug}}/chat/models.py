@@ -10,7 +10,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
+from chat.rendering import render
 from claude.answers import Answer
 from claude.messages import Details
 from claude.reader import RESTART
@@ -122,6 +124,10 @@ class Turn(models.Model):
     def valid_text(self) -> str:
         """The text with a question mark for half a character, which JSON can hold, and no page and no request."""
         return self.text.encode(errors="replace").decode()
+
+    @property
+    def html(self) -> SafeString:
+        return render(self.valid_text)
 
     @property
     def notes(self) -> list[str]:

@@ -6,13 +6,16 @@ const form = document.querySelector("#ask");
 const prompt = form.elements.prompt;
 const send = form.querySelector(".send");
 const transcript = document.querySelector("#transcript");
+const conversations = document.querySelector("nav.conversations");
 const status = document.querySelector("#status");
 const blank = document.querySelector("#turn").content.firstElementChild;
+const copyCode = document.querySelector("#copy-code").content.firstElementChild;
 
 const WHOLE = new Set(["end_turn", "stop_sequence"]); // with any other stop reason an answer is unfinished
 const EARLY = new Set(["max_tokens", "model_context_window_exceeded", "pause_turn", "refusal"]); // have notes of their own
 const NEAR = 40; // pixels from the bottom within which the page follows the answer
 const LONG = 10; // seconds of waiting from which on the page counts them
+const LOOK = 2000; // milliseconds until the page looks again for an answer that another page asked for
 
 let asking = null; // the AbortController of the question under way
 let following = true; // whether the page scrolls along with the answer
@@ -29,10 +32,12 @@ class Failure extends Error {
 // --- The wire -----------------------------------------------------------------------------------
 
 /** Asks, hands each event on the way to `show`, and returns {stop_reason, refusal, usage}. Throws a Failure. */
-async function receive(question, key, signal, show) {
+async function receive(question, key, replaces, signal, show) {
   const body = new FormData(form);
   body.set("prompt", question);
+  body.set("replaces", replaces);
   body.set("idempotency_key", key); // the server answers, and pays for, each key once
+  body.set("format", "html");
   const headers = { Accept: "text/event-stream, application/json" };
   let response;
   try {
@@ -45,14 +50,14 @@ async function receive(question, key, signal, show) {
     for await (const event of events(response.body)) {
       const { error: sentence, status: code, retry_after: wait } = event;
       if (typeof sentence === "string") throw new Failure("error", { sentence, status: code, wait });
-      if (event.done) return event;
       show(event);
+      if (event.done) return event;
     }
     throw new Failure("cut");
   }
   const data = type.startsWith("application/json") ? await response.json() : {};
   if (response.ok && typeof data.answer === "string") {
-    show({ delta: data.answer });
+    show({ delta: data.answer, tail: "", blocks: data.html ? [{ block: 0, html: data.html }] : [] });
     return data;
   }
   const { status: code, headers: responseHeaders } = response;
@@ -101,21 +106,90 @@ function uuid() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
+// --- The answer ---------------------------------------------------------------------------------
+
+/** What an element shows of an answer: blocks of HTML, and behind them the text of the line that is still arriving. */
+class Answer {
+  constructor(element) {
+    this.element = element;
+    this.text = element.dataset.text; // as Claude wrote it
+  }
+
+  clear() {
+    this.text = "";
+    this.tail = null;
+    this.element.replaceChildren();
+  }
+
+  add({ delta = "", blocks = [], tail }) {
+    this.text += delta;
+    if (!this.tail) {
+      this.tail = document.createElement("p");
+      this.tail.className = "tail";
+      this.tail.dir = "auto";
+      this.tail.append("");
+      this.element.append(this.tail);
+    }
+    this.tail.firstChild.appendData(delta);
+    if (tail !== undefined) this.tail.firstChild.data = tail;
+    for (const update of blocks) this.update(update);
+  }
+
+  /** The HTML comes from chat/rendering.py, which lets nothing through that could run or load anything. */
+  update({ block: number, keep, html }) {
+    const block = this.element.children[number];
+    if (keep !== undefined) {
+      const pieces = block.matches("ul, ol") ? block : block.querySelector("tbody, code");
+      for (let old = pieces.children[keep], next; old; old = next) {
+        next = old.nextSibling;
+        old.remove();
+      }
+      pieces.insertAdjacentHTML("beforeend", html);
+    } else {
+      this.tail.insertAdjacentHTML("beforebegin", html.trim());
+      if (block !== this.tail) block.replaceWith(this.tail.previousElementSibling);
+    }
+    offerCode(this.element.children[number]);
+  }
+
+  end() {
+    if (this.tail?.textContent.trim() === "") this.tail.remove();
+    this.tail = null;
+    offerCode(this.element);
+    this.element.dataset.text = this.text;
+  }
+}
+
+/** Gives each block of code in an element a button that copies it. */
+function offerCode(element) {
+  if (!navigator.clipboard) return;
+  const blocks = Array.from(element.querySelectorAll(".code"));
+  for (const block of element.matches(".code") ? [element] : blocks) {
+    if (block.querySelector("button")) continue;
+    const button = copyCode.cloneNode(true);
+    button.onclick = () => copy(button, block.querySelector("code").textContent);
+    block.append(button);
+  }
+}
+
 // --- The page -----------------------------------------------------------------------------------
 
 /** Asks in a new turn, or once more in the turn of a question. What had arrived there stays until there is better. */
-async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
-  const answer = turn.querySelector(".answer");
-  const text = answer.firstChild ?? answer.appendChild(document.createTextNode(""));
-  let stale = text.data;
-  turn.querySelector(".question").textContent = question;
+async function ask(question, { key = uuid(), turn = blank.cloneNode(true), replaces = "" } = {}) {
+  const answer = new Answer(turn.querySelector(".answer"));
+  const asked = turn.querySelector(".question");
+  if (asked.textContent !== question) answer.clear();
+  asked.textContent = question;
+  let stale = answer.text;
+  const stalePartial = shows(turn, "partial");
+  const partial = () => answer.text && (!stale || stalePartial) && "partial";
   for (const element of turn.querySelectorAll("footer > :not(.usage)")) element.hidden = true;
   transcript.append(turn);
   turn.setAttribute("aria-busy", "true");
   document.body.toggleAttribute("data-busy", true);
   compose();
   status.textContent = "Generating";
-  note(turn, "waiting", stale && "partial");
+  note(turn, "waiting", partial());
   following = true;
   follow();
 
@@ -124,7 +198,7 @@ async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
   const clock = setInterval(() => count(turn, since), 1000);
   const wait = (name) => {
     waiting = true;
-    tell(turn, name, stale && "partial");
+    tell(turn, name, partial());
     count(turn, since);
     follow();
   };
@@ -132,18 +206,22 @@ async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
 
   asking = new AbortController();
   const { signal } = asking;
-  const outcome = await receive(question, key, signal, ({ delta, status: sign }) => {
+  const outcome = await receive(question, key, replaces, signal, (event) => {
+    const { delta, status: sign } = event;
+    if (turn.dataset.key !== key) settle(question, turn, key);
     if (sign === "thinking") wait("thinking");
-    if (sign === "restart" && text.data && !stale) {
-      text.data = "";
+    if (sign === "restart" && answer.text && !stale) {
+      answer.clear();
       wait("restart");
     }
-    if (typeof delta !== "string" || delta === "") return;
-    if (waiting) note(turn);
-    waiting = false;
-    if (stale) stale = text.data = "";
-    since = Date.now();
-    text.appendData(delta);
+    if (typeof delta === "string" && delta !== "") {
+      if (waiting) note(turn);
+      waiting = false;
+      if (stale) answer.clear();
+      stale = "";
+      since = Date.now();
+    } else if (!event.blocks?.length) return;
+    answer.add(event);
     follow();
   }).catch((problem) => {
     if (signal.aborted) return new Failure("stopped");
@@ -154,13 +232,38 @@ async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
 
   document.body.toggleAttribute("data-busy", false);
   turn.removeAttribute("aria-busy");
-  if (outcome instanceof Failure) fail(turn, outcome, question, key, text.data);
+  if (outcome instanceof Failure) fail(outcome, question, { key, turn, replaces }, answer.text, partial());
   else {
-    if (stale || outcome.stop_reason === "refusal") text.data = "";
-    finish(turn, outcome, question, text.data);
+    if (stale || outcome.stop_reason === "refusal") answer.clear();
+    finish(turn, outcome, question, answer.text);
   }
-  if (text.data && navigator.clipboard) offer(turn, ".copy", (event) => copy(event.target, text.data));
+  answer.end();
+  offerCopy(turn, answer.text);
   follow();
+}
+
+/** The server has the question: the page is that of its conversation now, and a reload finds it. */
+function settle(question, turn, key) {
+  turn.dataset.key = key;
+  const address = form.dataset.conversation;
+  if (location.pathname !== address) {
+    const title = question.trim().replace(/\s+/g, " ").slice(0, 80);
+    document.querySelector("h1").textContent = title;
+    document.title = document.title.replace(/^[^·]*/, () => `${title} `);
+    sessionStorage.removeItem(draft());
+    history.replaceState(null, "", address);
+    keepDraft();
+  }
+  let entry = conversations.querySelector("[aria-current]");
+  if (!entry) {
+    entry = document.createElement("a");
+    entry.href = address;
+    entry.textContent = document.querySelector("h1").textContent;
+    entry.setAttribute("aria-current", "page");
+    document.createElement("li").append(entry);
+  }
+  conversations.querySelector("ul").prepend(entry.parentElement);
+  conversations.hidden = false;
 }
 
 /** Says how an answer ended, and what it took. */
@@ -168,7 +271,7 @@ function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
   if (refusal) turn.querySelector('[data-note="refusal"]').textContent = refusal;
   if (WHOLE.has(reason)) tell(turn, text ? "" : "empty");
   else tell(turn, EARLY.has(reason) ? reason : "early", text && "partial");
-  if (!WHOLE.has(reason) || !text) offerEdit(turn, question, text);
+  offerMore(turn, question, text);
   if (!usage) return;
   const sum = (...counts) => counts.reduce((total, count) => total + (count ?? 0), 0).toLocaleString();
   const asked = sum(usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens);
@@ -177,32 +280,73 @@ function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
 }
 
 /** Says why there is no whole answer, and offers what can be done about it. */
-function fail(turn, { note: name, sentence, status: code, wait }, question, key, text) {
+function fail({ note: name, sentence, status: code, wait }, question, request, text, partial) {
+  const { turn } = request;
   turn.querySelector('[data-note="error"]').textContent = sentence;
-  tell(turn, has(turn, name) ? name : "unexpected", text && "partial");
-  const keep = () => sessionStorage.setItem("question", question); // for the page that comes next
-  if (code === 401) offer(turn, ".sign-in", keep);
-  if (code === 403) offer(turn, ".reload", keep);
+  tell(turn, turn.querySelector(`[data-note="${CSS.escape(name)}"]`) ? name : "unexpected", partial);
+  const keep = () => sessionStorage.setItem(draft(), question); // for the page that comes next
+  if (code === 401) offer(turn, ".sign-in", keep).search = new URLSearchParams({ next: location.pathname });
+  if (code === 403) offer(turn, ".reload", keep).href = location.pathname;
   if (code < 400 || [409, 410, 429].includes(code) || code >= 500) {
     // The server may have answered all the same: under the same key that answer comes again, and is not paid for twice.
-    // After a stop nobody waits for it, and 410 says that it could not be kept.
-    const over = name === "stopped" || code === 410;
-    const again = offer(turn, ".again", () => asking || ask(question, over ? undefined : key, turn));
+    // After a stop nobody waits for it, and 410 says that it could not be kept: another turn takes its place.
+    const known = turn.dataset.key;
+    const over = (name === "stopped" && known === request.key) || code === 410;
+    const again = offer(turn, ".again", () => asking || ask(question, over ? { turn, replaces: known } : request));
     if (wait) countDown(again, Date.now() + wait * 1000);
   }
   offerEdit(turn, question, text);
 }
 
+/** What can be done about an answer that has ended. */
+function offerMore(turn, question, text) {
+  if (!shows(turn, "refusal")) {
+    offer(turn, ".regenerate", () => asking || ask(question, { turn, replaces: turn.dataset.key }));
+  }
+  if (shows(turn, "max_tokens")) offer(turn, ".continue", ({ target }) => asking || ask(target.dataset.prompt));
+  offerEdit(turn, question, text);
+}
+
 function offerEdit(turn, question, text) {
   offer(turn, ".edit", () => {
+    if (asking) return;
     if (!text) turn.remove(); // nothing that arrived is lost
     prompt.value = [question, prompt.value].filter(Boolean).join("\n\n");
+    replace(turn.dataset.key);
     prompt.focus();
   });
 }
 
-function has(turn, name) {
-  return turn.querySelector(`[data-note="${CSS.escape(name)}"]`) !== null;
+function offerCopy(turn, text) {
+  if (text && navigator.clipboard) offer(turn, ".copy", ({ target }) => copy(target, text));
+}
+
+/** The next question takes the place of this turn, if it has a key. */
+function replace(key) {
+  form.elements.replaces.value = key;
+  document.querySelector("#replacing").hidden = !key;
+}
+
+/** Gives a turn that the server wrote what needs this script, and looks again while its answer is still arriving. */
+function revive(turn) {
+  const answer = new Answer(turn.querySelector(".answer"));
+  answer.end();
+  offerCopy(turn, answer.text);
+  turn.querySelector(".ask-again")?.remove();
+  if (shows(turn, "waiting")) setTimeout(look, LOOK, turn);
+  else offerMore(turn, turn.querySelector(".question").textContent, answer.text);
+}
+
+async function look(turn) {
+  const html = await fetch(location.href).then((response) => response.text()).catch(() => "");
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const fresh = page.querySelector(`[data-key="${turn.dataset.key}"]`);
+  if (fresh) turn.replaceWith(fresh);
+  if (fresh || !html) revive(fresh ?? turn);
+}
+
+function shows(turn, name) {
+  return !turn.querySelector(`[data-note="${name}"]`).hidden;
 }
 
 /** Shows these notes of a turn and no others. */
@@ -275,12 +419,35 @@ function compose() {
   if (!matchMedia("(pointer: coarse)").matches) prompt.focus({ preventScroll: true });
 }
 
+/** Where the question that is being typed is kept: every conversation has its own. */
+function draft() {
+  return `draft ${location.pathname}`;
+}
+
+function keepDraft() {
+  if (!form.elements.replaces.value) sessionStorage.setItem(draft(), prompt.value);
+}
+
 form.addEventListener("submit", (event) => {
+  if ("older" in transcript.dataset) return; // the server answers, and shows the newest questions
   event.preventDefault();
   const question = prompt.value;
   if (asking || !question.trim()) return;
+  const replaces = form.elements.replaces.value;
+  const turn = (replaces && transcript.querySelector(`[data-key="${replaces}"]`)) || undefined;
   prompt.value = "";
-  ask(question);
+  replace("");
+  keepDraft();
+  ask(question, { turn, replaces });
+});
+
+prompt.addEventListener("input", keepDraft);
+
+document.querySelector("#replacing a").addEventListener("click", (event) => {
+  event.preventDefault();
+  replace("");
+  prompt.value = sessionStorage.getItem(draft()) ?? "";
+  prompt.focus();
 });
 
 prompt.addEventListener("keydown", (event) => {
@@ -304,6 +471,5 @@ document.addEventListener("keydown", (event) => {
 
 document.querySelector("#keys").hidden = false;
 
-// A question that was waiting for its user to sign in.
-prompt.value ||= sessionStorage.getItem("question") ?? "";
-sessionStorage.removeItem("question");
+prompt.value ||= sessionStorage.getItem(draft()) ?? "";
+for (const turn of transcript.querySelectorAll(".turn")) revive(turn);
