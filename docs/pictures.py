@@ -19,6 +19,7 @@ from project_server import development_server
 DOCS = TEMPLATE / "docs"
 PICTURES = {"page.png": "light", "page-dark.png": "dark"}
 SHOWN = [
+    "chat/static/chat/answer.css",
     "chat/static/chat/chat.css",
     "chat/templates/chat/page.html",
     "chat/templates/chat/turn.html",

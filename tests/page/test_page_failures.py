@@ -241,6 +241,11 @@ def test_a_question_survives_a_new_session(page, status, link):
     expect(page.locator(".turn")).to_have_count(0)
     expect(page.get_by_label("Your question")).to_have_value("Important")
     page.reload()
+    expect(page.get_by_label("Your question")).to_have_value("Important")
+    respond(page, 200, event(delta="Whole") + event(**DONE))
+    page.get_by_label("Your question").press("Enter")
+    expect_complete(page, "Whole")
+    page.goto("/")
     expect(page.get_by_label("Your question")).to_have_value("")
 
 

@@ -31,6 +31,15 @@ def test_an_answer_comes_with_why_it_ended_and_what_it_took(user):
     assert reply.json["usage"]["output_tokens"] > 0
 
 
+# % if cookiecutter.view_style != "async"
+def test_the_page_gets_the_answer_as_html_too(user, play):
+    play(streams.whole(streams.text("It **is**.")))
+    reply = user.post("/chat/ask/", {"prompt": "Sure?", "format": "html"})
+    assert reply.json["answer"] == "It **is**."
+    assert reply.json["html"] == '<p dir="auto">It <strong>is</strong>.</p>\n'
+
+
+# % endif
 def test_a_question_that_claude_declines_has_no_answer_and_says_why(user, play):
     play([streams.start(), streams.text("First,"), *streams.refusal("cyber")])
     reply = user.post("/chat/ask/", {"prompt": "Why?"})
@@ -184,7 +193,7 @@ def test_without_a_script_too_a_question_that_is_sent_twice_is_asked_once(user, 
     question = {"prompt": "Why is grass green?", **dict(HIDDEN.findall(user.get("/").text))}
     for _ in range(2):
         reply = user.post("/", question, follow=True)
-        assert reply.text.count("You asked, in 4 words") == 1
+        assert reply.text.count('<p dir="auto">You asked, in 4 words') == 1
     assert len(wire) == 1
     after = dict(HIDDEN.findall(reply.text))
     assert after["conversation"] == question["conversation"]

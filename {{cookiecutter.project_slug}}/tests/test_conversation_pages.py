@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chat.models import Conversation, Turn, text_block
 from chat.page import TURNS
+from tests import streams
 from tests.asking import Browser
 from tests.test_ask import HIDDEN
 
@@ -50,6 +51,13 @@ def test_a_conversation_goes_on_from_its_page(user, wire, conversation):
     assert questions(reply.text) == ["Why is the sky blue?", "And grass?"]
     assert len(wire[-1]["body"]["messages"]) == 3
     assert (Conversation.objects.count(), Turn.objects.count()) == (1, 2)
+
+
+def test_an_answer_is_shown_as_markdown_and_there_to_be_copied(user, conversation, play):
+    play(streams.whole(streams.text("It **is**.\n\n- a")))
+    page = user.post(f"/c/{conversation.pk}/", {"prompt": "Sure?"}, follow=True).text
+    assert '<p dir="auto">It <strong>is</strong>.</p>\n<ul dir="auto">\n<li>\n<p>a</p>\n</li>\n</ul>' in page
+    assert 'data-text="It **is**.\n\n- a"' in page
 
 
 def test_the_first_page_begins_a_new_conversation_each_time(user, conversation):
@@ -206,6 +214,12 @@ def test_in_the_admin_each_look_at_a_conversation_is_logged(staff, conversation,
     assert str(conversation.pk) in line
     assert f"of user {conversation.user_id} in the admin" in line
     assert "sky" not in line
+
+
+def test_in_the_admin_an_answer_is_shown_as_markdown(staff, conversation):
+    conversation.turns.update(content=text_block("**one** <b>"))
+    page = staff.get(f"/admin/chat/conversation/{conversation.pk}/change/").text
+    assert '<p dir="auto"><strong>one</strong> &lt;b&gt;</p>' in page
 
 
 def test_in_the_admin_nobody_changes_a_conversation_and_not_everybody_sees_one(staff, conversation, django_user_model):

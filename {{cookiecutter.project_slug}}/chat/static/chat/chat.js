@@ -198,7 +198,7 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
   const clock = setInterval(() => count(turn, since), 1000);
   const wait = (name) => {
     waiting = true;
-    tell(turn, name, partial());
+    tell(turn, name, stale && partial());
     count(turn, since);
     follow();
   };
