@@ -27,6 +27,10 @@ def test_the_page_follows_the_answer_until_the_user_scrolls_up(page, wire):
     exchange.send(event(delta="line\n" * 100) + event(**DONE)).end()
     expect(page.get_by_role("status")).to_have_text("Answer complete")
     assert page.evaluate("scrollY") == place
+    button(page, "Jump to the end").click()
+    page.wait_for_function(f"() => {BELOW} < 2")
+    expect(button(page, "Jump to the end")).to_have_count(0)
+    expect(page.get_by_label("Your question")).to_be_focused()
 
 
 @pytest.mark.parametrize("path", ["/", "/accounts/sign-in/"])

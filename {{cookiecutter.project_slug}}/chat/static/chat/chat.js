@@ -5,6 +5,7 @@
 const form = document.querySelector("#ask");
 const prompt = form.elements.prompt;
 const send = form.querySelector(".send");
+const jump = form.querySelector("#jump");
 const transcript = document.querySelector("#transcript");
 const conversations = document.querySelector("nav.conversations");
 const status = document.querySelector("#status");
@@ -391,14 +392,25 @@ async function copy(button, text) {
 
 function follow() {
   requestAnimationFrame(() => {
-    if (!following) return;
-    window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
-    lastScroll = window.scrollY;
+    if (following) window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
+    if (following) lastScroll = window.scrollY;
+    jump.hidden = isNearEnd();
   });
 }
 
+function isNearEnd() {
+  return document.documentElement.scrollHeight - window.innerHeight - window.scrollY < NEAR;
+}
+
+jump.addEventListener("click", () => {
+  following = true;
+  follow();
+  compose();
+});
+
 window.addEventListener("scroll", () => {
-  const near = document.documentElement.scrollHeight - window.innerHeight - window.scrollY < NEAR;
+  const near = isNearEnd();
+  jump.hidden = near;
   if (near && window.scrollY > lastScroll) following = true;
   if (!near && window.scrollY < lastScroll) following = false;
   lastScroll = window.scrollY;
@@ -473,3 +485,4 @@ document.querySelector("#keys").hidden = false;
 
 prompt.value ||= sessionStorage.getItem(draft()) ?? "";
 for (const turn of transcript.querySelectorAll(".turn")) revive(turn);
+if (location.hash !== "#last") follow();
