@@ -81,6 +81,19 @@ def test_an_image_is_a_link_with_its_description():
     assert text_of("![](https://x.example/c.png)") == "https://x.example/c.png"
 
 
+def test_no_link_is_inside_another():
+    assert Reader(render("[<https://x.example>](https://y.example)")).links == ["https://y.example"]
+    both = ["https://x.example", "https://y.example"]
+    assert Reader(render("[![x](https://x.example)](https://y.example)")).links == both
+
+
+def test_a_table_has_an_end():
+    wide = "|a" * 25 + "|\n" + "|-" * 25 + "|\n"
+    assert Reader(render(wide)).elements.count("table") == 0
+    assert Reader(render("|a" * 16 + "|\n" + "|-" * 16 + "|\n|b|\n")).elements[-1] == "p"
+    assert Reader(render("|a|\n|-|\n" + "|b|\n" * 1200)).elements.count("td") == 1000
+
+
 def test_what_does_not_lead_to_another_site_stays_text():
     for answer in ("[x](/sign-out/)", "[x](#a)", "[x](javascript:alert(1))", "[x](//x.example)"):
         assert text_of(answer) == answer
@@ -154,7 +167,7 @@ SLOW = {
     "quotes": ">" * 12 + "a\n" + "a\n" * 2000,
     "bullets": "+ a\n- a\n" * 512,
     "wide table": "|a" * 300 + "\n" + "|-" * 300 + "\n" + "|\n" * 1448,
-    "tables": ("|a" * 24 + "\n" + "|-" * 23 + "|\n" + "|\n" * 200) * 8,
+    "tables": ("|a" * 23 + "|\n" + "|-" * 23 + "|\n" + "|\n" * 200) * 8,
     "lines of c": "```c\n" + "\n" * 4096,
     "comments of c": "```c\n" + "//" * 2048,
     "one line": "a" * 4096,
