@@ -96,6 +96,13 @@ def test_the_keyboard_is_enough(visit):
     expect(button(page, "Copy answer")).to_be_focused()
 
 
+def test_script_and_style_are_small(page):
+    sizes = page.evaluate("performance.getEntriesByType('resource').map((one) => [one.name, one.decodedBodySize])")
+    ours = {name: size for name, size in sizes if name.endswith((".js", ".css"))}
+    assert len(ours) == 4
+    assert sum(ours.values()) < 30 * 1024
+
+
 @pytest.mark.parametrize(("path", "title"), [("/", "Ask Claude"), ("/accounts/sign-in/", "Sign in")])
 def test_the_page_makes_sense_without_being_seen(visit, path, title):
     page = visit(path, **({"storage_state": None} if path != "/" else {}))

@@ -30,7 +30,7 @@ class Failure extends Error {
   }
 }
 
-// --- The wire -----------------------------------------------------------------------------------
+// --- The wire ---
 
 /** Asks, hands each event on the way to `show`, and returns {stop_reason, refusal, usage}. Throws a Failure. */
 async function receive(question, key, replaces, signal, show) {
@@ -97,17 +97,13 @@ function seconds(header) {
   return wait > 0 ? Math.ceil(wait) : 0;
 }
 
-/** crypto.randomUUID exists only on HTTPS and on localhost. */
+/** A random UUID: crypto.randomUUID exists only on HTTPS and on localhost. */
 function uuid() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  const random = (digit) => digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)));
+  return "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) => random(digit).toString(16));
 }
 
-// --- The answer ---------------------------------------------------------------------------------
+// --- The answer ---
 
 /** What an element shows of an answer: blocks of HTML, and behind them the text of the line that is still arriving. */
 class Answer {
@@ -125,9 +121,7 @@ class Answer {
   add({ delta = "", blocks = [], tail }) {
     this.text += delta;
     if (!this.tail) {
-      this.tail = document.createElement("p");
-      this.tail.className = "tail";
-      this.tail.dir = "auto";
+      this.tail = Object.assign(document.createElement("p"), { className: "tail", dir: "auto" });
       this.tail.append("");
       this.element.append(this.tail);
     }
@@ -139,6 +133,7 @@ class Answer {
   /** The HTML comes from chat/rendering.py, which lets nothing through that could run or load anything. */
   update({ block: number, keep, html }) {
     const block = this.element.children[number];
+    this.tail.classList.toggle("coded", keep !== undefined);
     if (keep !== undefined) {
       const pieces = block.matches("ul, ol") ? block : block.querySelector("tbody, code");
       for (let old = pieces.children[keep], next; old; old = next) {
@@ -164,8 +159,7 @@ class Answer {
 /** Gives each block of code in an element a button that copies it. */
 function offerCode(element) {
   if (!navigator.clipboard) return;
-  const blocks = Array.from(element.querySelectorAll(".code"));
-  for (const block of element.matches(".code") ? [element] : blocks) {
+  for (const block of element.matches(".code") ? [element] : element.querySelectorAll(".code")) {
     if (block.querySelector("button")) continue;
     const button = copyCode.cloneNode(true);
     button.onclick = () => copy(button, block.querySelector("code").textContent);
@@ -173,7 +167,7 @@ function offerCode(element) {
   }
 }
 
-// --- The page -----------------------------------------------------------------------------------
+// --- The page ---
 
 /** Asks in a new turn, or once more in the turn of a question. What had arrived there stays until there is better. */
 async function ask(question, { key = uuid(), turn = blank.cloneNode(true), replaces = "" } = {}) {
@@ -257,10 +251,8 @@ function settle(question, turn, key) {
   }
   let entry = conversations.querySelector("[aria-current]");
   if (!entry) {
-    entry = document.createElement("a");
-    entry.href = address;
-    entry.textContent = document.querySelector("h1").textContent;
-    entry.setAttribute("aria-current", "page");
+    const { textContent } = document.querySelector("h1");
+    entry = Object.assign(document.createElement("a"), { href: address, textContent, ariaCurrent: "page" });
     document.createElement("li").append(entry);
   }
   conversations.querySelector("ul").prepend(entry.parentElement);
@@ -319,7 +311,9 @@ function offerEdit(turn, question, text) {
 }
 
 function offerCopy(turn, text) {
-  if (text && navigator.clipboard) offer(turn, ".copy", ({ target }) => copy(target, text));
+  if (!text || !navigator.clipboard) return;
+  const button = offer(turn, ".copy", () => copy(button, text));
+  button.textContent = blank.querySelector(".copy").textContent; // an earlier answer may have been copied
 }
 
 /** The next question takes the place of this turn, if it has a key. */
@@ -388,12 +382,14 @@ async function copy(button, text) {
   button.textContent = status.textContent = copied ? "Copied" : "Copying is not allowed";
 }
 
-// --- Following the answer -----------------------------------------------------------------------
+// --- Following the answer ---
 
 function follow() {
   requestAnimationFrame(() => {
-    if (following) window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
-    if (following) lastScroll = window.scrollY;
+    if (following) {
+      window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
+      lastScroll = window.scrollY;
+    }
     jump.hidden = isNearEnd();
   });
 }
@@ -424,7 +420,7 @@ window.addEventListener("touchmove", (event) => event.touches[0].clientY > touch
   passive: true,
 });
 
-// --- The form -----------------------------------------------------------------------------------
+// --- The form ---
 
 /** Puts the cursor where the next question goes, except where a keyboard would slide over the answer. */
 function compose() {
