@@ -5,13 +5,13 @@ def collect(pieces: list[str], event: Event) -> None:
     pieces.append(event.get("delta", ""))
 
 
-def whole(pieces: list[str], done: Event) -> Json:
+def whole(pieces: list[str], last: Event) -> Json:
     """The answer that the events of a stream come to."""
-    return {"answer": "".join(pieces), **{name: value for name, value in done.items() if name != "done"}}
+    return {"answer": "".join(pieces), **{name: value for name, value in last.items() if name != "done"}}
 
 
 def replayed(answer: Json | None) -> list[Event]:
     """The events of an answer that was given before, if it was."""
-    return [] if answer is None else [{"delta": answer["answer"]}, done(answer)]
+    return [] if answer is None else [*([{"delta": answer["answer"]}] if answer["answer"] else []), done(answer)]
 
 

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             if isinstance(error, BrokenPipeError):  # as from `head`, which has read enough
                 return
             raise CommandError(f"The answer could not be written: {error.strerror}.") from None
-        counts = f"{answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out"
+        counts = f"{answer.usage.all_input_tokens} tokens in, {answer.usage.output_tokens} out"
         self.stderr.write(f"{counts}, ended with {answer.stop_reason}.")
         if answer.refusal:
             raise CommandError(answer.refusal)

@@ -52,7 +52,7 @@ def check_models(app_configs: object, **kwargs: object) -> Iterator[CheckMessage
             yield (Error if own_api else Warning)(
                 f"{name} is {model}, which is retired: the API no longer answers for it.",
                 hint=f"Choose another: {MODELS_PAGE}",
-                id="claude.E010",
+                id="claude.E010" if own_api else "claude.W010",
             )
         elif day := deprecated_models().get(model) or (can and can.retires):
             yield Warning(

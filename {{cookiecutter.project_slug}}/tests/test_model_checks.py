@@ -73,7 +73,7 @@ def test_a_value_that_is_none_of_the_choices_is_named_with_them(found, name, val
 def test_a_retired_model_is_an_error_and_behind_a_gateway_a_warning(found, model):
     for name in ("ANTHROPIC_MODEL", "CLAUDE_FALLBACK_MODEL"):
         assert list(found(**{"model": "claude-test-model", name: model})) == ["claude.E010"]
-    error = found(model, ANTHROPIC_BASE_URL="https://gateway.example/anthropic")["claude.E010"]
+    error = found(model, ANTHROPIC_BASE_URL="https://gateway.example/anthropic")["claude.W010"]
     assert not error.is_serious()
     assert model in error.msg
 

@@ -159,7 +159,9 @@ async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
     if (stale || outcome.stop_reason === "refusal") text.data = "";
     finish(turn, outcome, question, text.data);
   }
-  if (text.data && navigator.clipboard) offer(turn, ".copy", (event) => copy(event.target, text.data));
+  if (text.data && navigator.clipboard) {
+    offer(turn, ".copy", (event) => copy(event.target, text.data)).textContent = "Copy answer";
+  }
   follow();
 }
 
