@@ -13,9 +13,9 @@ HEADERS = {
 
 def event_of(piece: str) -> Event:
     """The event for a piece of an answer, or for a sign of `claude.reader` in place of one."""
-    if piece:
-        return {"delta": piece}
-    return {"status": piece.meaning} if piece is THINKING or piece is RESTART else KEEPALIVE
+    if isinstance(piece, Sign):
+        return KEEPALIVE if piece is WAITING else {"status": piece.meaning}
+    return {"delta": piece} if piece else KEEPALIVE
 
 
 def done(answer: Mapping[str, Any]) -> Event:

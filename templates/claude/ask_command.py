@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 return
             raise CommandError(f"The answer could not be written: {error.strerror}.") from None
         counts = f"{answer.usage.all_input_tokens} tokens in, {answer.usage.output_tokens} out"
-        self.stderr.write(f"{counts}, ended with {answer.stop_reason}.")
+        self.stderr.write(f"{counts}, ended with {str(answer.stop_reason).translate(CONTROL_CHARACTERS)}.")
         if answer.refusal:
             raise CommandError(answer.refusal)
 

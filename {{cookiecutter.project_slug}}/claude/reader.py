@@ -142,6 +142,8 @@ class AnswerReader:
     def check_whole(self) -> None:
         if not self.is_whole:
             raise Failure("unavailable", "the stream ended before message_stop")
+        if self.stop_reason is None and not self.text:
+            raise Failure("unavailable", "the stream holds no message")
 
     def read(self, message: Any) -> Answer:
         """The answer in a whole message, as the SDK's `messages.create` returns it. Raises `Failure` for what is none."""
