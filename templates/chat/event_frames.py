@@ -13,9 +13,9 @@ HEADERS = {
 
 def event_of(piece: str) -> Event:
     """The event for a piece of an answer, or for a sign of `claude.reader` in place of one."""
-    if piece:
-        return {"delta": piece}
-    return {"status": piece.meaning} if piece is THINKING or piece is RESTART else KEEPALIVE
+    if isinstance(piece, Sign):
+        return KEEPALIVE if piece is WAITING else {"status": piece.meaning}
+    return {"delta": piece} if piece else KEEPALIVE
 
 
 class HtmlAnswer:
@@ -32,7 +32,7 @@ class HtmlAnswer:
             grown = len(self._live.tail) + len(event["delta"])
             blocks = self._live.feed(event["delta"])
             return event if len(self._live.tail) == grown else {**event, "blocks": blocks, "tail": self._live.tail}
-        if event == {"status": RESTART.meaning}:
+        if event.get("status") == "restart":
             self._live = Live()
         return event | self.end() if "done" in event else event
 

@@ -40,8 +40,8 @@ class Command(BaseCommand):
             if isinstance(error, BrokenPipeError):  # as from `head`, which has read enough
                 return
             raise CommandError(f"The answer could not be written: {error.strerror}.") from None
-        counts = f"{answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out"
-        self.stderr.write(f"{counts}, ended with {answer.stop_reason}.")
+        counts = f"{answer.usage.all_input_tokens} tokens in, {answer.usage.output_tokens} out"
+        self.stderr.write(f"{counts}, ended with {str(answer.stop_reason).translate(CONTROL_CHARACTERS)}.")
         if answer.refusal:
             raise CommandError(answer.refusal)
 

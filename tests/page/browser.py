@@ -87,6 +87,7 @@ def expect_unfinished(page, text, reason, said=""):
 
 def expect_failed(page, reason):
     """There is no answer, and the page says why: to the eye and to a screen reader."""
+    expect(page.locator(".turn[aria-busy]")).to_have_count(0)
     expect(page.locator(".note:visible")).to_have_text(reason)
     expect(page.get_by_role("status")).to_have_text(reason)
     expect(answer(page)).to_be_empty()

@@ -1,4 +1,4 @@
-"""What each model can do, as the documentation said on 2026-11-26. A model that is not listed here may do anything.
+"""What each model can do, as read on 2026-11-26 in the documentation of October 2026. A model that is not listed here may do anything.
 
 `manage.py check` compares the settings with it; `manage.py claude_models` asks the API itself.
 

@@ -1,4 +1,4 @@
-"""What goes to Claude. Sync and async calls share all of it.
+"""What goes to Claude.
 
 https://platform.claude.com/docs/en/api/messages
 """
@@ -47,7 +47,8 @@ def build_request(
     speak for us. The API caches the system prompt, and a history together with it. `max_tokens` is CLAUDE_MAX_TOKENS unless
     given, and counts thinking, too. `schema` is a model of Pydantic that the answer must fit; one that the API cannot be
     told raises ValueError. `idempotency_key` stays the same through every retry; each call gets its own unless one is
-    given. `previous_message_id` is the `message_id` of the answer before: the log then says why the cache did not serve.
+    given. `previous_message_id` is the `message_id` of the answer before, or "" in the first turn of a conversation: the log then
+    says why the cache did not serve.
     The API gets an opaque name for `user`, never who they are.
     """
     turns = [{"role": turn["role"], "content": turn["content"]} for turn in history]
@@ -67,8 +68,8 @@ def build_request(
     if turns:
         request["cache_control"] = cached
     # https://platform.claude.com/docs/en/build-with-claude/cache-diagnostics, which gateways do not know
-    if previous_message_id and f"{settings.ANTHROPIC_BASE_URL}/".startswith("https://api.anthropic.com/"):
-        request["diagnostics"] = {"previous_message_id": previous_message_id}
+    if previous_message_id is not None and f"{settings.ANTHROPIC_BASE_URL}/".startswith("https://api.anthropic.com/"):
+        request["diagnostics"] = {"previous_message_id": previous_message_id or None}
     if settings.CLAUDE_THINKING:
         request["thinking"] = {"type": settings.CLAUDE_THINKING}
     output = {"effort": settings.CLAUDE_EFFORT} if settings.CLAUDE_EFFORT else {}
@@ -101,7 +102,10 @@ def json_schema(schema: type[BaseModel]) -> dict[str, Any]:
 
 
 def request_to(model: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The same request to another model, without what that one does not take. It is a request of its own to the API."""
+    """The same request to another model, without what that one does not take. It is a request of its own to the API.
+
+    Of a model that claude/capabilities.py does not list, nothing is assumed: it gets neither thinking nor effort.
+    """
     changed = {**request, "model": model}
     headers = request.get("extra_headers", {})
     if key := headers.get("anthropic-idempotency-key"):

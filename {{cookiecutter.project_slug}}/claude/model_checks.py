@@ -52,7 +52,7 @@ def check_models(app_configs: object, **kwargs: object) -> Iterator[CheckMessage
             yield (Error if own_api else Warning)(
                 f"{name} is {model}, which is retired: the API no longer answers for it.",
                 hint=f"Choose another: {MODELS_PAGE}",
-                id="claude.E010",
+                id="claude.E010" if own_api else "claude.W010",
             )
         elif day := deprecated_models().get(model) or (can and can.retires):
             yield Warning(
@@ -113,7 +113,7 @@ def misfits(name: str, model: str, can: Capabilities) -> Iterator[CheckMessage]:
         yield Warning(
             f"CLAUDE_MAX_TOKENS is {tokens:,}, and {model} thinks before it answers: it may use all of them to think.",
             hint=f"Set it to 16000{turn_off}. An answer that is all thinking is paid for, and there is nothing to read.",
-            id="claude.W003",
+            id="claude.W007",
         )
     if is_first and tokens > can.longest_answer:
         yield Error(

@@ -1,4 +1,4 @@
-"""Reads what comes back from Claude. Sync and async calls share all of it.
+"""Reads what comes back from Claude.
 
 https://platform.claude.com/docs/en/build-with-claude/streaming
 """
@@ -54,6 +54,7 @@ class AnswerReader:
         self.anthropic_request_id: str | None = None
         self.cache_miss: str | None = None
         self.is_whole = False
+        self.schema: type[BaseModel] | None = None
         self._first_iteration: int | None = None  # of the message being read
         self._blocks: list[tuple[Mapping[str, Any], dict[str, list[str]]]] = []
         self._take_back()
@@ -106,13 +107,14 @@ class AnswerReader:
 
     @property
     def answer(self) -> Answer:
-        """The whole answer. Raises `Failure` where there is none, as when a stream broke off."""
+        """The whole answer, `parsed` where a `schema` is set. Raises `Failure` where there is none, as when a stream broke
+        off, or none that fits."""
         self.check_whole()
         content, text = self.content, self.text
         thought = any("thinking" in str(block.get("type")) for block in content)
         if self.stop_reason == "max_tokens" and thought and not text.strip():
             raise Failure("all_thinking", "raise CLAUDE_MAX_TOKENS or lower CLAUDE_EFFORT")
-        return Answer(
+        answer = Answer(
             text,
             usage=self.usage,
             iterations=self.iterations,
@@ -123,25 +125,25 @@ class AnswerReader:
             anthropic_request_id=self.anthropic_request_id,
             content=content,
         )
+        if self.schema is None:
+            return answer
+        if self.stop_reason == "refusal":
+            raise Failure("declined", f"category {self.refusal_category}")
+        if self.stop_reason == "max_tokens":
+            raise Failure("cut_off", "raise CLAUDE_MAX_TOKENS, or ask for less at once")
+        if self.stop_reason == "model_context_window_exceeded":
+            raise Failure("cut_off", "the question leaves no room in the model: ask for less at once")
+        with suppress(ValueError):  # its words would quote the answer
+            answer.parsed = self.schema.model_validate_json(text)
+        if answer.parsed is None:
+            raise Failure("misfit", f"the answer does not fit {self.schema.__name__}")
+        return answer
 
     def check_whole(self) -> None:
         if not self.is_whole:
             raise Failure("unavailable", "the stream ended before message_stop")
-
-    def answer_as(self, schema: type[BaseModel] | None) -> Answer:
-        """The whole answer, `parsed` as an instance of `schema` where one is given. Raises `Failure` for what is none."""
-        answer = self.answer
-        if schema is None:
-            return answer
-        if answer.stop_reason == "refusal":
-            raise Failure("declined", f"category {answer.refusal_category}")
-        if answer.stop_reason in ("max_tokens", "model_context_window_exceeded"):
-            raise Failure("cut_off", f"{answer.stop_reason}: raise CLAUDE_MAX_TOKENS, or ask for less at once")
-        with suppress(ValueError):  # its words would quote the answer
-            answer.parsed = schema.model_validate_json(str(answer))
-        if answer.parsed is None:
-            raise Failure("misfit", f"the answer does not fit {schema.__name__}")
-        return answer
+        if self.stop_reason is None and not self.text:
+            raise Failure("unavailable", "the stream holds no message")
 
     def read(self, message: Any) -> Answer:
         """The answer in a whole message, as the SDK's `messages.create` returns it. Raises `Failure` for what is none."""

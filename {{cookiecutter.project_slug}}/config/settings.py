@@ -25,7 +25,7 @@ DEBUG = config("DEBUG", default=False, cast=bool)
 # `manage.py check` refuses this key, and an empty one, outside DEBUG.
 INSECURE_SECRET_KEY = "insecure-key-for-development-only"  # noqa: S105
 SECRET_KEY = config("SECRET_KEY", default=INSECURE_SECRET_KEY)
-# Keys of before: what they signed stays valid. docs/operations.md says how to change the key.
+# Former keys: what they signed stays valid. docs/operations.md says how to change the key.
 SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default="", cast=csv)
 
 DOMAIN = "{{ cookiecutter.domain_name }}"
@@ -53,7 +53,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = config("HSTS_SUBDOMAINS", default=False, cast=b
 SECURE_HSTS_PRELOAD = config("HSTS_PRELOAD", default=False, cast=bool)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
-# The path below which the proxy serves the project, such as /app; it passes whole paths on. gunicorn reads it, too.
+# The path below which the proxy serves the project, such as /app; it passes whole paths on.{{ " gunicorn reads it, too." if cookiecutter.view_style != "async" }}
 FORCE_SCRIPT_NAME = config("SCRIPT_NAME", default="") or None
 
 # No inline code and no other origin: if a model's output ever reached a page as HTML, it could run nothing.

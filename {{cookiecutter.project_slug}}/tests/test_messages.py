@@ -78,6 +78,10 @@ def test_a_first_question_has_nothing_to_compare():
     assert "diagnostics" not in build_request("Hello")
 
 
+def test_the_first_turn_of_a_conversation_may_ask_for_a_diagnosis_of_the_next():
+    assert build_request("Hello", previous_message_id="")["diagnostics"] == {"previous_message_id": None}
+
+
 # --- The same to another model --------------------------------------------------------------------
 
 

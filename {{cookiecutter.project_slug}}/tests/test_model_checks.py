@@ -73,7 +73,7 @@ def test_a_value_that_is_none_of_the_choices_is_named_with_them(found, name, val
 def test_a_retired_model_is_an_error_and_behind_a_gateway_a_warning(found, model):
     for name in ("ANTHROPIC_MODEL", "CLAUDE_FALLBACK_MODEL"):
         assert list(found(**{"model": "claude-test-model", name: model})) == ["claude.E010"]
-    error = found(model, ANTHROPIC_BASE_URL="https://gateway.example/anthropic")["claude.E010"]
+    error = found(model, ANTHROPIC_BASE_URL="https://gateway.example/anthropic")["claude.W010"]
     assert not error.is_serious()
     assert model in error.msg
 
@@ -148,13 +148,13 @@ def test_what_a_fallback_model_does_not_take_is_not_sent_to_it_and_not_named(fou
 @pytest.mark.parametrize(
     ("model", "thinking", "tokens", "ids"),
     [
-        ("claude-sonnet-5-5", "", 7_999, ["claude.W003"]),
+        ("claude-sonnet-5-5", "", 7_999, ["claude.W007"]),
         ("claude-sonnet-5-5", "", 8_000, []),
         ("claude-sonnet-5-5", "between_tools", 1024, []),
         ("claude-haiku-5-5", "disabled", 1024, []),
-        ("claude-opus-5-5", "adaptive", 1024, ["claude.W003"]),
+        ("claude-opus-5-5", "adaptive", 1024, ["claude.W007"]),
         ("claude-sonnet-4-6", "", 1024, []),
-        ("claude-sonnet-4-6", "adaptive", 1024, ["claude.W003"]),
+        ("claude-sonnet-4-6", "adaptive", 1024, ["claude.W007"]),
         ("claude-test-model", "", 1024, []),
         ("claude-sonnet-5-5", "", 128_000, []),
         ("claude-sonnet-5-5", "", 128_001, ["claude.E004"]),
@@ -165,12 +165,12 @@ def test_what_a_fallback_model_does_not_take_is_not_sent_to_it_and_not_named(fou
 def test_the_longest_answer_fits_the_model_and_its_thinking(found, model, thinking, tokens, ids):
     assert list(found(model, CLAUDE_THINKING=thinking, CLAUDE_MAX_TOKENS=tokens)) == ids
     values = {"CLAUDE_FALLBACK_MODEL": model, "CLAUDE_THINKING": thinking, "CLAUDE_MAX_TOKENS": tokens}
-    assert list(found("claude-other-model", **values)) == [check_id for check_id in ids if check_id == "claude.W003"]
+    assert list(found("claude-other-model", **values)) == [check_id for check_id in ids if check_id == "claude.W007"]
 
 
 def test_the_hint_says_how_this_model_stops_thinking(found):
-    assert "CLAUDE_THINKING to between_tools" in found("claude-sonnet-5-5", CLAUDE_MAX_TOKENS=1024)["claude.W003"].hint
-    assert "CLAUDE_THINKING" not in found("claude-opus-5-5", CLAUDE_MAX_TOKENS=1024)["claude.W003"].hint
+    assert "CLAUDE_THINKING to between_tools" in found("claude-sonnet-5-5", CLAUDE_MAX_TOKENS=1024)["claude.W007"].hint
+    assert "CLAUDE_THINKING" not in found("claude-opus-5-5", CLAUDE_MAX_TOKENS=1024)["claude.W007"].hint
 
 
 def test_a_fallback_to_the_same_model_is_named(found):

@@ -27,6 +27,13 @@ def shown(pieces):
 # --- Text -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("events", [[("message_stop", {})], [("ping", {}), ("message_stop", {})]])
+def test_a_stream_of_nothing_is_no_answer(events):
+    reader, _ = read(*events)
+    with pytest.raises(Failure, match="unavailable"):
+        _ = reader.answer
+
+
 def test_the_events_of_a_stream_come_to_an_answer():
     reader, pieces = read(start(), text("Yes"), text(", it is."), *end())
     assert pieces == ["", "Yes", ", it is.", "", ""]

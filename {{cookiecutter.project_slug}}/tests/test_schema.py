@@ -127,13 +127,15 @@ def test_an_answer_that_is_to_go_on_does_not_fit(play, reason):
     assert failure_of().kind == "misfit"
 
 
-@pytest.mark.parametrize("reason", ["max_tokens", "model_context_window_exceeded"])
-def test_an_answer_that_was_cut_off_is_a_failure_of_its_own(play, caplog, reason):
+@pytest.mark.parametrize(
+    ("reason", "hint"), [("max_tokens", "CLAUDE_MAX_TOKENS"), ("model_context_window_exceeded", "no room")]
+)
+def test_an_answer_that_was_cut_off_is_a_failure_of_its_own(play, caplog, reason, hint):
     play([start(), *thought(), text(JSON[:-1]), *end(reason)])
     failure = failure_of()
     assert (failure.kind, failure.status) == ("cut_off", 502)
     assert failure.usage.output_tokens == 9
-    assert "CLAUDE_MAX_TOKENS" in caplog.text
+    assert hint in caplog.text
     assert "burns" not in caplog.text
 
 

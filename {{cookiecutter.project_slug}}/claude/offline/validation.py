@@ -13,7 +13,7 @@ from claude.offline.reports import Report
 # What a request may say, by where it says it. Beta features have more.
 FIELDS = {
     (): "model messages max_tokens system stream thinking output_config cache_control diagnostics metadata stop_sequences "
-    "tools tool_choice service_tier container inference_geo speed",
+    "tools tool_choice service_tier inference_geo speed",
     ("thinking",): "type display budget_tokens",
     ("output_config",): "effort format",
     ("output_config", "format"): "type schema",
@@ -25,7 +25,7 @@ ROLES = ("user", "assistant", "system")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 # A model that nobody knows yet takes what any model takes.
-UNKNOWN = capabilities.Capabilities("when asked", frozenset(THINKING), frozenset(EFFORTS))
+UNKNOWN = capabilities.Capabilities("when asked", frozenset(THINKING), frozenset(EFFORTS), longest_answer=10**9)
 
 
 def rejection(body: dict[str, Any], *, beta: bool = False) -> Report | None:
