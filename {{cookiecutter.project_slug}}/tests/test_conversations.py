@@ -156,7 +156,7 @@ def test_while_an_answer_comes_what_has_come_is_stored(user, conversation, path)
     assert ">Half</p>" in user.get(f"/c/{conversation}/").text
     keeper.of_this_process().make_round()
     page = user.get(f"/c/{conversation}/").text
-    assert "Half of it</div>" in page
+    assert ">Half of it</p>" in page
     assert 'data-note="waiting"\n     >' in page
 
 
