@@ -100,9 +100,17 @@ soak: setup ## Half an hour of mixed traffic, in which nothing may grow or get l
 disasters: setup ## Kill a worker and PostgreSQL under load, and look for lost answers: A="--view-style async"
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/disasters.py $(A)
 
+.PHONY: pictures
+pictures: setup ## Take the pictures in the README again (needs Chromium)
+	PYTHONPATH=tests:tests/support:tests/page $(BIN)/python docs/pictures.py
+
 .PHONY: faults
 faults: setup ## Have every failure happen to every variant, and print what the user read
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults build/faults
+
+.PHONY: models
+models: setup ## Have each offered model think, decline and fall back, and print what was read, logged and paid
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults.models build/models $(A)
 
 .PHONY: mutants
 mutants: setup ## Break claude/failures.py in every small way, and count who notices

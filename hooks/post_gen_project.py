@@ -11,8 +11,6 @@ import sys
 
 # Folders that some answers leave empty, inner folders first.
 MAY_STAY_EMPTY = (
-    "claude/management/commands",
-    "claude/management",
     ".github/workflows",
     ".github",
 )

@@ -11,6 +11,13 @@ HEADERS = {
 }
 
 
+def event_of(piece: str) -> Event:
+    """The event for a piece of an answer, or for a sign of `claude.reader` in place of one."""
+    if isinstance(piece, Sign):
+        return KEEPALIVE if piece is WAITING else {"status": piece.meaning}
+    return {"delta": piece} if piece else KEEPALIVE
+
+
 def done(answer: Mapping[str, Any]) -> Event:
     """The last event of an answer: all that its JSON says but the text."""
     return {"done": True, **{name: value for name, value in answer.items() if name != "answer"}}
@@ -20,7 +27,10 @@ def frame(event: Event | Failure) -> bytes:
     """An event on the wire."""
     if event == KEEPALIVE:
         return b": keepalive\n\n"
-    content = error_json(event) if isinstance(event, Failure) else event
-    return f"data: {json.dumps(content)}\n\n".encode()
+    if isinstance(event, Failure):
+        # No header can say it any more.
+        wait = {} if event.retry_after is None else {"retry_after": event.retry_after}
+        event = error_json(event) | wait
+    return f"data: {json.dumps(event)}\n\n".encode()
 
 

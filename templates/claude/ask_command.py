@@ -20,6 +20,8 @@ class Command(BaseCommand):
             raise CommandError('Give a question, as in: manage.py ask "Why is the sky blue?"')
         if max_tokens is not None and max_tokens < 1:
             raise CommandError("--max-tokens must be more than 0.")
+        if sys.stdout is None or sys.stderr is None:  # as in a shell, `>&-`
+            raise CommandError("Standard output and standard error must be open: the answer would be lost.")
         # UTF-16 joins the halves of a character that two pieces share; it replaces one that stands alone.
         self.decoder = codecs.getincrementaldecoder("utf-16-le")("replace")
         try:
@@ -38,11 +40,18 @@ class Command(BaseCommand):
             if isinstance(error, BrokenPipeError):  # as from `head`, which has read enough
                 return
             raise CommandError(f"The answer could not be written: {error.strerror}.") from None
-        counts = f"{answer.usage.input_tokens} tokens in, {answer.usage.output_tokens} out"
-        self.stderr.write(f"{counts}, ended with {answer.stop_reason}.")
+        counts = f"{answer.usage.all_input_tokens} tokens in, {answer.usage.output_tokens} out"
+        self.stderr.write(f"{counts}, ended with {str(answer.stop_reason).translate(CONTROL_CHARACTERS)}.")
+        if answer.refusal:
+            raise CommandError(answer.refusal)
 
     def write(self, piece: str) -> None:
         """Shows a piece at once, with a question mark for each character that the terminal lacks."""
+        if piece is RESTART:
+            self.stdout.write("\n")
+            self.stderr.write("Claude takes back what stands above.")
+        elif piece is THINKING:
+            self.stderr.write("Claude is thinking.")
         text = self.decoder.decode(piece.encode("utf-16-le", "surrogatepass")).translate(CONTROL_CHARACTERS)
         encoding = getattr(self.stdout, "encoding", None) or "utf-8"
         self.stdout.write(text.encode(encoding, "replace").decode(encoding), ending="")

@@ -5,7 +5,7 @@ closing: set[asyncio.Task[None]] = set()
 def aget_client() -> anthropic.AsyncAnthropic:
     """The one client of the running event loop, whose sockets belong to that loop.
 
-    Raises `Failure` when key, address or environment cannot work. Call it inside `claude.calls.open`.
+    Raises `Failure` when key, address or environment cannot work. Ask questions inside `claude.calls.open`.
     """
     loop = asyncio.get_running_loop()
     if loop not in clients:

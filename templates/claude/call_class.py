@@ -7,8 +7,8 @@ call_ended = Signal()
 class Call(AnswerReader):
     """A call under way: who asked, what for, and what is known of the answer so far.
 
-    `outcome` is None until the call has ended. Then it is "answered", "left" when nobody waited for the end, "refused"
-    when a receiver of `call_starting` refused it, or else the kind of a `Failure`.
+    `outcome` is None until the call has ended. Then it is "answered", "declined" by Claude, "left" when nobody waited for
+    the end, "refused" when a receiver of `call_starting` refused it, or else the kind of a `Failure`.
     """
 
     def __init__(
@@ -31,10 +31,30 @@ class Call(AnswerReader):
         return time.monotonic() - self._started if self._seconds is None else self._seconds
 
     def feed(self, event: str | None, data: str) -> str:
-        text = super().feed(event, data)
-        if text and self._first_text_after is None:
+        piece = super().feed(event, data)
+        if piece and self._first_text_after is None:
             self._first_text_after = round(self.seconds, 3)
-        return text
+        return piece
+
+    def fall_back(self, asked: Mapping[str, Any], error: Exception | None = None) -> dict[str, Any] | None:
+        """The request to CLAUDE_FALLBACK_MODEL, where the model that was `asked` has declined or is down, else None.
+
+        No model takes over what another has begun to say, except where that was taken back.
+        """
+        model = settings.CLAUDE_FALLBACK_MODEL
+        if not model or model in (asked.get("model"), self.model):
+            return None
+        if error is None:
+            if self.stop_reason != "refusal":
+                return None
+            logger.info("%s declined, category %s: %s is asked", self.model, self.refusal_category, model)
+        else:
+            failure = error if isinstance(error, Failure) else as_failure(error)
+            if not settings.CLAUDE_FALLBACK_WHEN_DOWN or self.text or failure.cause not in ("overloaded", "model"):
+                return None
+            logger.log(failure.level, "%s is down, %s: %s is asked", self.model, failure.detail, model)
+        self.ask_again(model)
+        return request_to(model, self.request)
 
     def log_fields(self) -> dict[str, Any]:
         """What the log says of the call, never what was said in it. Times are in seconds."""
@@ -45,7 +65,10 @@ class Call(AnswerReader):
             "model": self.model,
             "anthropic_request_id": self.anthropic_request_id,
             "stop_reason": self.stop_reason,
+            "refusal_category": self.refusal_category,
             **self.usage.as_dict(),
+            "iterations": [iteration.as_dict() for iteration in self.iterations] if self.iterations[1:] else None,
+            "cache_miss": self.cache_miss,
             "seconds": round(self.seconds, 3),
             "seconds_to_first_token": self._first_text_after,
         }
@@ -58,19 +81,23 @@ class Call(AnswerReader):
             failure = error
         elif is_of_the_call(error):
             failure = as_failure(error)
+            # What came before an error may quote the prompt.
+            error.__cause__, error.__suppress_context__ = None, True
             if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
                 self._unexpected = error
         else:
             cut_off(error)
             return None
         failure.anthropic_request_id = self.anthropic_request_id
+        failure.usage = self.usage
         return failure
 
     def end(self, failure: Failure | None = None) -> None:
         """Says how the call ended, in its one line of the log."""
         self._seconds = self.seconds
         if failure is None:
-            self.outcome = "answered" if self.is_whole else "left"
+            declined = self.stop_reason == "refusal"
+            self.outcome = "left" if not self.is_whole else "declined" if declined else "answered"
             line = "Claude call %s: %d tokens in, %d out, %.1f s, request id %s"
             counts = (self.usage.all_input_tokens, self.usage.output_tokens, self.seconds)
             logger.info(line, self.outcome, *counts, self.anthropic_request_id, extra=self.log_fields())
@@ -100,14 +127,11 @@ def call_of(attempt: Any) -> Call:
 
 
 def as_failure(error: Exception) -> Failure:
-    """What an error stands for. Nothing of the error itself goes further, whatever the API has sent."""
+    """What an error stands for, whatever the API has sent."""
     try:
-        failure = failures.classify(error)
+        return failures.classify(error)
     except Exception:
-        failure = Failure("unexpected", type(error).__name__)
-    # What came before an error may quote the prompt.
-    error.__cause__, error.__suppress_context__ = None, True
-    return failure
+        return Failure("unexpected", type(error).__name__)
 
 
 def is_of_the_call(error: BaseException) -> bool:

@@ -46,15 +46,11 @@ class Deadline:
         return TimeoutError()
 
     def instead_of_retry(self, attempt: Any, cause: BaseException) -> BaseException | None:
-        """What to raise after an error of the network that another attempt would not help.
-
-        The pause before it would outlast the time, or Claude was at work on an answer in one piece, which is silent until
-        it is whole: another would be paid for again, and take as long.
-        """
+        """What to raise after an error of the network that another attempt would not help, as the pause before it would
+        outlast the time."""
         if isinstance(cause, httpx2.TimeoutException) and self.left() < 0.1:
             return self.error()
-        at_work = isinstance(cause, httpx2.ReadTimeout) and not attempt.stream
-        in_vain = at_work or isinstance(cause, failures.Failure) or pause_after(attempt) >= self.left()
+        in_vain = isinstance(cause, failures.Failure) or pause_after(attempt) >= self.left()
         return cause if in_vain else None
 
     def limit_retry(self, attempt: Any, response: httpx2.Response) -> None:

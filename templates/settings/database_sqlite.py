@@ -4,7 +4,7 @@
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": BASE_DIR / config("DATABASE_PATH", default="db.sqlite3"),
+        "NAME": config("DATABASE_PATH", default="db.sqlite3", cast=file_path),
         "OPTIONS": {
             "timeout": 5,  # seconds
             "transaction_mode": "IMMEDIATE",

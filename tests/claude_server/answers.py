@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import messages, script
+from . import messages, script, structured
 from .actions import Action, Begin, Deltas, End, Gate, Send, Wait
 from .messages import encode
 
@@ -36,34 +36,44 @@ class Whole:
 def compose(answer: script.Answer, call: Call) -> Whole:
     """The answer to a request, as long as its limits let it be."""
     body = call.body
+    thought = messages.pieces(answer.thinking)[: body.get("max_tokens", 0)]
     reason, stop = "end_turn", None
     if answer.length or answer.deltas is not None:
         deltas = answer.deltas if answer.deltas is not None else ["word "] * answer.length
     else:
-        text = messages.echo(messages.prompt_of(body)) if answer.text is None else answer.text
         deltas, reason, stop = messages.cut(
-            messages.pieces(text), body.get("max_tokens", 0), body.get("stop_sequences") or []
+            messages.pieces(usual_text(body) if answer.text is None else answer.text),
+            body.get("max_tokens", 0) - len(thought),
+            body.get("stop_sequences") or [],
         )
-    before = []
-    if answer.thinking:
-        before.append({"type": "thinking", "thinking": answer.thinking, "signature": "c2lnbmF0dXJl"})
+    before = messages.thinking(thought, answer.display) if thought else []
     if answer.unknown:
         before.append({"type": "new_block", "novelty": 1})
-    text_block = [{"type": "text", "text": "".join(deltas)}] if deltas else []
-    usage = call.usage | {
-        "output_tokens": len(deltas) + len(messages.pieces(answer.thinking)),
-        "service_tier": "standard",
-        **answer.usage,
-    }
+    first = deltas[: answer.fallback_after] if answer.fallback else []
+    deltas = deltas[: answer.stops_after]
+    usage = call.usage | {"output_tokens": len(deltas) + len(thought)}
+    model = body.get("model", "")
+    if answer.fallback:
+        declined = usage | {"type": "message", "model": model, "output_tokens": len(first)}
+        usage["iterations"] = [declined, usage | {"type": "fallback_message", "model": answer.fallback}]
+        before = [*messages.with_text(first), messages.handover(model, answer.fallback), *before]
     message = messages.message(
-        body.get("model", ""),
-        [*before, *text_block, *answer.blocks],
-        usage,
+        answer.fallback or model,
+        [*before, *messages.with_text(deltas), *answer.blocks],
+        usage | {"output_tokens_details": {"thinking_tokens": len(thought)}, "service_tier": "standard"} | answer.usage,
         stop_reason=answer.stop_reason or reason,
         stop_sequence=stop,
         stop_details=answer.stop_details,
+        diagnostics=messages.cache_miss(answer.cache_miss) if body.get("diagnostics") and answer.cache_miss else None,
     )
     return Whole(message, before, deltas, answer.blocks)
+
+
+def usual_text(body: dict[str, Any]) -> str:
+    """What names the question, as JSON where the request has a schema for it."""
+    text = messages.echo(messages.prompt_of(body))
+    wanted = (body.get("output_config") or {}).get("format")
+    return encode(structured.example(wanted["schema"], text)).decode() if wanted else text
 
 
 def frame(kind: str, data: Any, answer: script.Answer = script.NORMAL) -> bytes:
@@ -93,11 +103,16 @@ def stream(answer: script.Answer, whole: Whole, call: Call) -> Iterator[Action]:
     if answer.unknown:
         yield from send([messages.event("new_event", novelty=1)])
     for index, block in enumerate(whole.before):
-        yield from send(messages.block_events(block, index))
+        start, *rest = messages.block_events(block, index)
+        yield from send([start])
+        if answer.thinks_for and "thinking" in block["type"]:
+            yield Wait(answer.thinks_for, answer.pings)
+        yield from send(rest)
     index = len(whole.before)
-    if whole.deltas:
-        start = messages.event("content_block_start", index=index, content_block={"type": "text", "text": ""})
-        yield from send([start, messages.event("ping")])
+    first = whole.deltas[0] if whole.deltas and answer.text_at_start else ""
+    text_start = messages.event("content_block_start", index=index, content_block={"type": "text", "text": first})
+    if whole.deltas and not answer.text_at_start:
+        yield from send([text_start, messages.event("ping")])
     if answer.unknown:
         yield from send([messages.event("content_block_delta", index=index, delta={"type": "new_delta"})])
     yield Deltas()
@@ -111,7 +126,8 @@ def stream(answer: script.Answer, whole: Whole, call: Call) -> Iterator[Action]:
             yield Wait(answer.pause, answer.pings, paced=True)
         if text not in frames:
             frames[text] = frame(*messages.delta(text, index), answer)
-        yield Send(frames[text], number)
+        at_start = answer.text_at_start and number == 1
+        yield Send(frame(*text_start, answer) if at_start else frames[text], number)
     if whole.deltas:
         yield from send([messages.event("content_block_stop", index=index)])
         index += 1

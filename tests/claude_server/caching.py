@@ -14,6 +14,7 @@ from .messages import encode
 
 TTL = {"5m": 300, "1h": 3600}  # seconds
 CHARACTERS_PER_TOKEN = 4
+LOOKBACK = 20  # blocks up to a breakpoint among which the longest prefix that is known is read
 
 
 @dataclass
@@ -85,7 +86,8 @@ class Cache:
         found = prefixes(body)
         total = found[-1].tokens if found else 0
         marked = [prefix for prefix in found if prefix.ttl and prefix.tokens >= self.minimum]
-        read = max((prefix.tokens for prefix in marked if self._has(prefix)), default=0)
+        near = {prefix.digest for at, prefix in enumerate(found) if any(p.ttl for p in found[at : at + LOOKBACK])}
+        read = max((prefix.tokens for prefix in found if prefix.digest in near and self._has(prefix)), default=0)
         written = {"5m": 0, "1h": 0}
         reached = read
         for prefix in marked:

@@ -32,13 +32,16 @@ class Lane:
         self.name = name
         self.base_url = f"{server.url}/lane/{name}"
 
-    def script(self, *steps: Step, otherwise: Step | None = None, endpoint: str = "messages") -> None:
-        """The next requests meet these steps, one each; every later one meets `otherwise`, or gets its answer."""
-        self._call("PUT", "script", _rule(steps, otherwise, "", endpoint))
+    def script(self, *steps: Step, **more: Any) -> None:
+        """The next requests meet these steps, one each; every later one meets `otherwise`, or gets its answer.
 
-    def rule(self, marker: str, *steps: Step, otherwise: Step | None = None, endpoint: str = "messages") -> None:
+        With `endpoint="count_tokens"` or `"models"`, requests to that; with `model`, those to that model only.
+        """
+        self._call("PUT", "script", _rule("", *steps, **more))
+
+    def rule(self, marker: str, *steps: Step, **more: Any) -> None:
         """The same for requests with `marker` in their prompt only. Rules add up; the newest is asked first."""
-        self._call("POST", "script", _rule(steps, otherwise, marker, endpoint))
+        self._call("POST", "script", _rule(marker, *steps, **more))
 
     def settings(self, **settings: Any) -> None:
         """Set `key`, `cache_minimum` (tokens), `requests_per_minute` or `keep` (records)."""
@@ -94,12 +97,15 @@ class Lane:
         return self.server.call(method, path + (f"?{urlencode(query)}" if query else ""), value, timeout)
 
 
-def _rule(steps: tuple[Step, ...], otherwise: Step | None, marker: str, endpoint: str) -> dict[str, Any]:
+def _rule(
+    marker: str, *steps: Step, otherwise: Step | None = None, endpoint: str = "messages", model: str = ""
+) -> dict[str, Any]:
     return {
         "steps": [step.to_json() for step in steps],
         "otherwise": otherwise.to_json() if otherwise else None,
         "marker": marker,
         "endpoint": endpoint,
+        "model": model,
     }
 
 

@@ -86,7 +86,7 @@ def spoiled_json(step: script.Step | None, answer: script.Answer, call: Call, va
     if answer.held or answer.gated:
         yield Gate(1)
     silence = step.seconds if at is None and isinstance(step, script.Silence) else 0
-    if wait := answer.delay + answer.first_after + silence:
+    if wait := answer.delay + answer.thinks_for + answer.first_after + silence:
         yield Wait(wait)
     match step:
         case script.Reset(after=None) | script.Close(after=None):

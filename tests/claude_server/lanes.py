@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,11 +26,13 @@ class Rule:
     """For every request after them. None lets the next rule decide."""
     marker: str = ""
     endpoint: str = "messages"
+    model: str = ""
+    """Only requests to this model; empty: to any."""
 
     @classmethod
     def from_json(cls, data: Any) -> "Rule":
-        if not isinstance(data, dict) or data.keys() - {"steps", "otherwise", "marker", "endpoint"}:
-            raise script.BadScript("a rule is an object with steps, otherwise, marker and endpoint")
+        if not isinstance(data, dict) or data.keys() - {item.name for item in fields(cls)}:
+            raise script.BadScript("a rule is an object with steps, otherwise, marker, endpoint and model")
         steps = data.get("steps", [])
         if not isinstance(steps, list):
             raise script.BadScript("steps is a list of steps")
@@ -40,6 +42,7 @@ class Rule:
             script.from_json(otherwise) if otherwise else None,
             str(data.get("marker", "")),
             str(data.get("endpoint", "messages")),
+            str(data.get("model", "")),
         )
 
     def take(self) -> script.Step | None:
@@ -79,10 +82,11 @@ class Lane:
 
     # The script.
 
-    def step(self, endpoint: str, prompt: str) -> script.Step:
+    def step(self, endpoint: str, prompt: str, model: str) -> script.Step:
         """What happens to the next request; uses up a step."""
         for rule in self.rules:
-            if rule.endpoint == endpoint and rule.marker in prompt and (step := rule.take()):
+            concerns = rule.endpoint == endpoint and rule.marker in prompt and rule.model in ("", model)
+            if concerns and (step := rule.take()):
                 return step
         return script.NORMAL
 

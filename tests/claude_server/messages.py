@@ -22,14 +22,10 @@ STATUS_OF = {
     "timeout_error": 504,
     "overloaded_error": 529,
 }
+SIGNATURE = "c2lnbmF0dXJl"
+COUNTED_LAST = ("output_tokens_details", "iterations")
+"""What usage has in the last event only."""
 TYPE_OF = {status: kind for kind, status in STATUS_OF.items()}
-
-MODELS = {
-    "claude-opus-5-5": "Claude Opus 5.5",
-    "claude-sonnet-5-5": "Claude Sonnet 5.5",
-    "claude-haiku-5-5": "Claude Haiku 5.5",
-    "claude-sonnet-4-6": "Claude Sonnet 4.6",
-}
 
 
 def identifier(prefix: str) -> str:
@@ -109,6 +105,27 @@ def message(model: str, content: list[dict[str, Any]], usage: dict[str, Any], **
     }
 
 
+def thinking(thought: list[str], display: str) -> list[dict[str, Any]]:
+    """The block that shows what was thought, or hides it."""
+    if display == "redacted":
+        return [{"type": "redacted_thinking", "data": SIGNATURE}]
+    return [{"type": "thinking", "thinking": "".join(thought) * (display == "summarized"), "signature": SIGNATURE}]
+
+
+def handover(model: str, fallback: str) -> dict[str, Any]:
+    """The block where the API's own fallback lets another model go on."""
+    trigger = {"type": "refusal", "category": "general_harms"}
+    return {"type": "fallback", "from": {"model": model}, "to": {"model": fallback}, "trigger": trigger}
+
+
+def cache_miss(reason: str) -> dict[str, Any]:
+    return {"cache_miss_reason": {"type": reason, "cache_missed_input_tokens": 100}}
+
+
+def with_text(deltas: list[str]) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": "".join(deltas)}] if deltas else []
+
+
 def event(kind: str, **fields: Any) -> tuple[str, dict[str, Any]]:
     """One event of a stream: its name and its data."""
     return kind, {"type": kind, **fields}
@@ -120,16 +137,20 @@ def delta(text: str, index: int = 0) -> tuple[str, dict[str, Any]]:
 
 def opening(whole: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The first event: the message without what is not known yet."""
-    usage = whole["usage"] | {"output_tokens": 1}
-    return event(
-        "message_start", message=whole | {"content": [], "stop_reason": None, "stop_sequence": None, "usage": usage}
-    )
+    usage = {name: count for name, count in whole["usage"].items() if name not in COUNTED_LAST}
+    unknown = {"content": [], "stop_reason": None, "stop_sequence": None, "stop_details": None}
+    if whole["usage"].get("iterations") and whole["content"][0]["type"] != "fallback":
+        unknown["model"] = whole["usage"]["iterations"][0]["model"]  # the other one has not been asked yet
+    return event("message_start", message=whole | unknown | {"usage": usage | {"output_tokens": 1}})
 
 
 def block_events(block: dict[str, Any], index: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The events of a content block that is not text."""
+    """The events of a content block other than the answer's text."""
     kind = block.get("type")
-    if kind == "thinking":
+    if kind == "text":
+        start = block | {"text": ""}
+        changes = [{"type": "text_delta", "text": piece} for piece in pieces(block["text"])]
+    elif kind == "thinking":
         start = {"type": "thinking", "thinking": "", "signature": ""}
         changes = [{"type": "thinking_delta", "thinking": piece} for piece in pieces(block["thinking"])]
         changes.append({"type": "signature_delta", "signature": block["signature"]})
@@ -150,18 +171,3 @@ def closing(whole: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     reasons = {name: whole[name] for name in ("stop_reason", "stop_sequence", "stop_details")}
     yield event("message_delta", delta=reasons, usage=whole["usage"])
     yield event("message_stop")
-
-
-def model_info(model: str) -> dict[str, Any]:
-    return {
-        "type": "model",
-        "id": model,
-        "display_name": MODELS[model],
-        "created_at": "2026-01-01T00:00:00Z",
-        "lifecycle": "active",
-        "line": model.split("-")[1],
-        "deprecated_at": None,
-        "retires_at": None,
-        "max_input_tokens": 1_000_000,
-        "max_tokens": 128_000,
-    }

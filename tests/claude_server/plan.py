@@ -29,7 +29,7 @@ def plan(step: script.Step, call: Call) -> Plan:
         return Plan(whole_body(200, headers, step.body.encode()))
     if isinstance(step, script.Refusal):
         details = {"type": "refusal", "category": step.category, "explanation": None}
-        step = replace(step.answer, stop_reason="refusal", stop_details=details)
+        step = replace(step.answer, stop_reason="refusal", stop_details=details, stops_after=step.after)
     error = step.type if isinstance(step, script.ErrorEvent) else None
     answer: script.Answer = step if isinstance(step, script.Answer) else step.answer  # type: ignore[attr-defined]
     fault = None if step is answer else step

@@ -55,12 +55,26 @@ class Answer(Step):
     length: int = 0
     """So many deltas, in place of `text`; each is "word ", and costs next to nothing to send."""
     thinking: str = ""
-    """A thinking block before the text."""
+    """Thought before the text, a token a word; takes its part of `max_tokens` and may leave nothing of it."""
+    display: str = "summarized"
+    """How the thinking shows: "summarized", "omitted" (a signature alone) or "redacted"."""
+    thinks_for: float = 0
+    """Between the beginning of a thinking block and the rest of it."""
     blocks: list[dict[str, Any]] = field(default_factory=list)
     """Further content blocks after the text, of any type."""
     stop_reason: str = ""
     """In place of the one that `max_tokens` and `stop_sequences` give."""
     stop_details: dict[str, Any] | None = None
+    stops_after: int | None = None
+    """Only so many deltas come, as before a refusal."""
+    fallback: str = ""
+    """The API's own fallback: the model that was asked declines, and this one gives the answer in the same response."""
+    fallback_after: int = 0
+    """So many deltas came of the model that declines; they stay in a text block before the `fallback` block."""
+    cache_miss: str = ""
+    """The reason in `diagnostics`, where the request asks for them: "system_changed" and so on."""
+    text_at_start: bool = False
+    """The first delta comes inside `content_block_start`."""
     usage: dict[str, Any] = field(default_factory=dict)
     """Overrides single counts."""
     headers: dict[str, str] = field(default_factory=dict)
@@ -94,9 +108,10 @@ NORMAL = Answer()
 
 @dataclass(frozen=True)
 class Refusal(Step):
-    """The model refuses: status 200 and stop reason "refusal"."""
+    """The model refuses, after so many deltas: status 200 and stop reason "refusal"."""
 
     category: str | None = "general_harms"
+    after: int = 0
     answer: Answer = field(default=NORMAL, kw_only=True)
 
 
@@ -259,6 +274,9 @@ def from_json(data: Any) -> Step:
         raise BadScript(f"step {kind.name}: {error}") from None
     if isinstance(step, ErrorEvent) and step.type not in STATUS_OF:
         raise BadScript(f"the type of an error event is one of {', '.join(STATUS_OF)}; not {step.type}")
+    answer = getattr(step, "answer", step)
+    if isinstance(answer, Answer) and answer.display not in ("summarized", "omitted", "redacted"):
+        raise BadScript(f"thinking is summarized, omitted or redacted; not {answer.display}")
     if isinstance(step, HalfEvent) and step.then not in ("end", "close", "reset"):
         raise BadScript(f"after half an event comes end, close or reset; not {step.then}")
     return step

@@ -5,7 +5,7 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
-from . import messages, script, validation
+from . import messages, models, script, validation
 from .answers import Call
 from .caching import input_tokens
 from .control import Control
@@ -106,7 +106,7 @@ class Server:
             return script.Status(refused.status, refused.kind, refused.message, retry_after=wait), call
         if exchange.endpoint == "count_tokens":
             call.payload = {"input_tokens": input_tokens(call.body)}
-        step = lane.step(exchange.endpoint, exchange.prompt)
+        step = lane.step(exchange.endpoint, exchange.prompt, call.body.get("model", ""))
         if exchange.endpoint == "messages" and not isinstance(step, script.Status | script.Body):
             call.usage = lane.cache.usage(call.body)
         return step, call
@@ -130,10 +130,10 @@ class Server:
     def models(self, path: str) -> dict[str, Any]:
         """The list of models, or one of them."""
         model = path.removeprefix("/v1/models").strip("/")
-        if model and model not in messages.MODELS:
+        if model and model not in models.MODELS:
             raise validation.Refused("not_found_error", f"model: {model}")
         if model:
-            return messages.model_info(model)
-        known = list(messages.MODELS)
-        data = [messages.model_info(name) for name in known]
+            return models.describe(model)
+        known = list(models.MODELS)
+        data = [models.describe(name) for name in known]
         return {"data": data, "has_more": False, "first_id": known[0], "last_id": known[-1]}

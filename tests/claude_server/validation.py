@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from . import structured
 from .messages import STATUS_OF
+from .models import EFFORTS, MODELS, THINKING, UNKNOWN
 
 VERSION = "2026-10-21"
 MAX_BREAKPOINTS = 4
-MAX_OUTPUT = 128_000  # tokens
 
 FIELDS = {
     "model", "messages", "system", "tools", "tool_choice", "thinking", "output_config", "cache_control", "speed",
@@ -76,6 +77,8 @@ def check_body(body: dict[str, Any], *, answers: bool = True) -> None:
         raise Refused("not_found_error", f"model: {model}")
     if answers:
         check_limits(body)
+    check_thinking(body, model)
+    check_format(body)
     check_system(body.get("system"))
     check_messages(body.get("messages"), model)
     check_tools(body.get("tools"))
@@ -89,8 +92,9 @@ def check_limits(body: dict[str, Any]) -> None:
         raise invalid("max_tokens: Field required" if max_tokens is None else "max_tokens: Input should be an integer")
     if max_tokens < 0 or (max_tokens == 0 and body.get("stream")):
         raise invalid("max_tokens: Input should be greater than or equal to 1")
-    if max_tokens > MAX_OUTPUT:
-        raise invalid(f"max_tokens: {max_tokens} > {MAX_OUTPUT}, the maximum of output tokens of {body['model']}")
+    most = MODELS.get(body["model"], UNKNOWN).longest
+    if max_tokens > most:
+        raise invalid(f"max_tokens: {max_tokens} > {most}, the maximum of output tokens of {body['model']}")
     if not isinstance(body.get("stream", False), bool):
         raise invalid("stream: Input should be a valid boolean")
     stops = body.get("stop_sequences") or []
@@ -102,6 +106,45 @@ def check_limits(body: dict[str, Any]) -> None:
     user = metadata.get("user_id")
     if user is not None and not (isinstance(user, str) and len(user) <= 256):
         raise invalid("metadata.user_id: Input should be a string of at most 256 characters")
+
+
+def check_thinking(body: dict[str, Any], model: str) -> None:
+    """The type of thinking and the effort, and whether the model takes them."""
+    known = MODELS.get(model, UNKNOWN)
+    thinking, config = body.get("thinking"), body.get("output_config") or {}
+    kind = thinking.get("type") if isinstance(thinking, dict) else None
+    if thinking is not None and kind not in THINKING:
+        raise invalid(f"thinking: Input tag {kind!r} does not match any of the expected tags: {list(THINKING)}")
+    if kind and kind not in known.thinking:
+        raise invalid(f'"thinking.type.{kind}" is not supported for this model.')
+    if kind and thinking.keys() - {"type", "display", "budget_tokens"}:
+        raise invalid("thinking: Extra inputs are not permitted")
+    if not isinstance(config, dict) or config.keys() - {"effort", "format"}:
+        raise invalid("output_config: Extra inputs are not permitted")
+    effort = config.get("effort")
+    if effort is None:
+        return
+    if effort not in EFFORTS:
+        raise invalid(f"output_config.effort: Input should be one of {', '.join(EFFORTS)}")
+    if not known.efforts:
+        raise invalid("This model does not support the effort parameter.")
+    if effort not in known.efforts:
+        raise invalid(f"This model does not support effort level {effort!r}.")
+    if kind in ("disabled", "between_tools") and effort not in known.efforts_without_thinking:
+        raise invalid(f"output_config.effort {effort!r} is not supported when thinking is disabled on this model.")
+
+
+def check_format(body: dict[str, Any]) -> None:
+    """The schema of a structured answer."""
+    wanted = (body.get("output_config") or {}).get("format")
+    if wanted is None:
+        return
+    if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
+        raise invalid("output_config.format: Input tag should be 'json_schema'")
+    try:
+        structured.example(wanted.get("schema"), "")
+    except ValueError as error:
+        raise invalid(f"output_config.format.schema: {error}") from None
 
 
 def check_system(system: Any) -> None:

@@ -1,6 +1,7 @@
 """The rendered nginx.conf as text: nginx old and new accepts it, a linter finds nothing, and it says what it must."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import crossplane
 import pytest
 
 from bakery import choices
+from documents import text_of
 from nginx_server import BINARIES, Site, find_nginx, provide_mime_types
 
 STYLES = choices("view_style")
@@ -81,6 +83,38 @@ def test_the_longest_domain_name_is_accepted(bake, tmp_path):
     domain = ".".join(["a" * 60] * 4)
     project = bake(nginx=True, domain_name=domain)
     checked = Site(project, tmp_path / "site", domain=domain).check(find_nginx("system"))
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_nginx_accepts_what_the_document_adds_for_each_provider(bake, tmp_path, binary):
+    """A CDN or a load balancer, each by itself and where the document puts it."""
+    project = bake(nginx=True)
+    page = text_of("docs/deploy.md", project)
+    (block,) = re.findall(r"to the `http` block of `/etc/nginx/nginx.conf`:\n\n```nginx\n(.*?)```", page, re.DOTALL)
+    assert page.count("```nginx") == 1
+    for number, part in enumerate(block.split("\n\n")):
+        assert "real_ip_header" in part
+        site = Site(project, tmp_path / str(number))
+        site.change("\nhttp {", f"\nhttp {{\n{part}")
+        checked = site.check(find_nginx(binary))
+        assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_nginx_accepts_what_the_document_leaves_on_a_host_without_ipv6(bake_copy, tmp_path, binary):
+    project = bake_copy(nginx=True)
+    path = project / "deploy/nginx.conf"
+    listens = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip().startswith("listen ")]
+    assert sum("[::]" in line for line in listens) == len(listens) / 2
+
+    page = text_of("docs/deploy.md", project)
+    (command,) = re.findall(r"^# \[ -e /proc/net/if_inet6 \] \|\| (sed .*)$", page, re.MULTILINE)
+    subprocess.run(["sh", "-c", command.replace("/etc/nginx/nginx.conf", f"'{path}'")], check=True)
+
+    left = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip().startswith("listen ")]
+    assert left == [line for line in listens if "[::]" not in line]
+    checked = Site(project, tmp_path / "site").check(find_nginx(binary))
     assert checked.returncode == 0, checked.stderr
 
 

@@ -1,7 +1,6 @@
 """Projects with database=postgresql on a real server, and what SQLite is told in the others."""
 
 import json
-import re
 import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +11,12 @@ import preloaded
 from bakery import name_of
 from claude_server.script import Answer
 from environments import PYTHONS, find_python, run
+from own_tests import ON_POSTGRESQL, ids, number_passed
 from postgres_server import OnPostgreSQL, postgresql
 from production import SETTINGS, by_turns, change_line, until, variants
 
 STREAMS, POOL = 50, 2
 WORDS = ["one ", "two "]
-MEMORY = "django.db.backends.sqlite3"
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +67,13 @@ def test_a_server_starts_with_as_many_workers_as_it_has_by_default(production, s
     assert (reply.status, reply.json["answer"]) == (200, "You asked: Why is the sky blue?")
 
 
-@pytest.mark.parametrize("answers", variants("streaming", "async", "sync", **on_postgresql)[::2], ids=name_of)
-def test_its_own_tests_pass_on_postgresql(bake_copy, environment, server, answers):
+@pytest.mark.parametrize(("answers", "python"), ON_POSTGRESQL, ids=ids(ON_POSTGRESQL))
+def test_its_own_tests_pass_on_postgresql(bake_copy, environment, server, answers, python, record_property):
     project = bake_copy(**answers)
-    clean = environment(project, find_python("oldest"))
-    asked = ["python", "-c", "from tests.settings import DATABASES; print(DATABASES['default']['ENGINE'])"]
-    database = name_of(answers).replace("+", "_") + "_tests"
+    database = f"{answers['view_style']}_tests"
     url = server.create(database)
-    assert run(asked, project, clean).strip() == MEMORY
-    assert run(asked, project, clean, DATABASE_URL=url).strip() == "django.db.backends.postgresql"
-    passed = re.search(r"(\d+) passed in", preloaded.run_tests(project, clean, DATABASE_URL=url))[1]
+    record_property("own_tests", number_passed(project, environment(project, find_python(python)), DATABASE_URL=url))
     assert f'CREATE DATABASE "test_{database}"' in server.printed()
-    if answers["view_style"] == "streaming":  # what makes a difference is the database, and not the style
-        assert re.search(r"(\d+) passed in", preloaded.run_tests(project, clean))[1] == passed
 
 
 @pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)

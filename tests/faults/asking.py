@@ -70,9 +70,10 @@ class Log:
 def ask(served: Any, log: Log, surface: str, prompt: str, method: str = "POST", without: tuple[str, ...] = ()) -> Heard:
     """Ask as a user does who has signed in, minus some cookies, and read until the end."""
     cookies = {name: value for name, value in served.cookies().items() if name not in without}
+    path = PATHS.get(surface, surface)
     user = HttpClient.in_place_of_proxy(served.url, cookies)
     try:
-        reply = user.get(PATHS[surface]) if method == "GET" else user.post(PATHS[surface], {"prompt": prompt})
+        reply = user.get(path) if method == "GET" else user.post(path, {"prompt": prompt})
     except (OSError, http.client.HTTPException) as error:
         return Heard(0, {}, "", log.news(), cut=repr(error))
     body, cut = b"", ""

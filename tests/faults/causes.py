@@ -1,11 +1,13 @@
 """What can go wrong, and what the user and the log then get. Data only, in the words of the design."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from typing import NamedTuple
 
 from claude_server.messages import STATUS_OF
 from claude_server.script import (
+    UPSTREAM_MESSAGE,
     Answer,
     BadJson,
     BadUtf8,
@@ -23,6 +25,7 @@ from claude_server.script import (
     Status,
     Step,
 )
+from claude_server.script import Refusal as Declined
 
 TIMEOUT = 1.0  # seconds of silence
 DEADLINE = 2.5  # seconds for a whole call
@@ -47,6 +50,14 @@ ROWS = {
     "timed_out": Row(504, "The answer took too long", "WARNING"),
     "restarting": Row(503, "The server is restarting, please ask again in a moment", "WARNING"),
     "unexpected": Row(500, "Something went wrong", "ERROR"),
+    "all_thinking": Row(
+        502,
+        "Claude used its whole budget to think, and has no answer: please ask something simpler or more precise",
+        "WARNING",
+    ),
+    "declined": Row(422, "Claude declined to answer this question", "INFO"),
+    "cut_off": Row(502, "The answer was too long and was cut off", "WARNING"),
+    "misfit": Row(502, "AI service unavailable", "WARNING"),
 }
 
 
@@ -56,10 +67,12 @@ class Cause(NamedTuple):
     name: str
     row: str
     step: Step | None = None
-    only: str = ""
-    """"json" or "events" for a cause that the other cannot have."""
+    schema: bool = False
+    """Whether it can happen only to a question that asks for a schema, as no view does."""
     arrives: str = ""
-    """The text that reads as events before the failure; without any, the failure is plain JSON with its status."""
+    """The text that reads as events before the failure."""
+    thinks: bool = False
+    """Whether these events say that Claude thinks. Without any event, the failure is plain JSON with its status."""
     log: str = ""
     """Words of the log's line, besides its level and the request id."""
     retry_after: range | None = None
@@ -67,11 +80,11 @@ class Cause(NamedTuple):
     identified: bool = True
     """Whether the API gets as far as to name the call."""
 
-    def met_by(self, surface: str) -> bool:
-        return self.only in ("", surface)
-
 
 WORDS = Answer(deltas=["The ", "sky ", "is ", "blue."])
+THOUGHTS = replace(WORDS, thinking=UPSTREAM_MESSAGE)
+SILENT, TOO_LATE = "timed_out, ReadTimeout", "timed_out, TimeoutError"
+"""What the log says where Claude was silent, and where its time was up."""
 PAGE = "<html><title>Bad gateway</title>Words of a proxy</html>"
 DEEP = "[" * 100_000
 NUMBER = "1" * 9_999
@@ -152,7 +165,7 @@ def said() -> Iterator[Cause]:
         yield Cause(f"400, {name}", "misconfigured", Status(400, message=message), log=f"400 {INVALID}: {words}")
         yield Cause(f"400, {name}, type None", "misconfigured", Status(400, "None", message), log=f"400: {words}")
         step = ErrorEvent(INVALID, 2, message, answer=WORDS)
-        yield Cause(f"{name} in the middle", "misconfigured", step, "events", "The sky ", log=f"200 {INVALID}: {words}")
+        yield Cause(f"{name} in the middle", "misconfigured", step, arrives="The sky ", log=f"200 {INVALID}: {words}")
 
 
 def limited() -> list[Cause]:
@@ -225,7 +238,6 @@ def error_events() -> list[Cause]:
             f"{kind} {'in the middle' if after else 'first'}",
             rows.get(kind, "unavailable"),
             ErrorEvent(kind, after, answer=WORDS),
-            only="events",
             arrives="The sky " if after else "",
             log=f"200 {kind}",
         )
@@ -255,17 +267,16 @@ def broken_answers() -> list[Cause]:
         Cause("{}, 200", "unavailable", EmptyObject()),
         Cause("null, 200", "unavailable", Body("null", JSON)),
         Cause("nothing, 200", "unavailable", Body("", JSON)),
-        Cause("no text, no stop", "unavailable", NoMessageStop(0), only="events"),
-        Cause("no message_stop", "unavailable", NoMessageStop(None, WORDS), "events", "The sky is blue."),
-        Cause("cut without a word", "unavailable", NoMessageStop(2, WORDS), "events", "The sky "),
-        Cause("events without names", "unavailable", Answer(event_names=False), "events"),
-        Cause("nested too deep, JSON", "unavailable", Body(DEEP, JSON), "json"),
-        Cause("a number of 9,999 digits, JSON", "unavailable", Body(f'{{"id": {NUMBER}}}', JSON), "json"),
+        Cause("no text, no stop", "unavailable", NoMessageStop(0)),
+        Cause("no message_stop", "unavailable", NoMessageStop(None, WORDS), arrives="The sky is blue."),
+        Cause("cut without a word", "unavailable", NoMessageStop(2, WORDS), arrives="The sky "),
+        Cause("events without names", "unavailable", Answer(event_names=False)),
+        Cause("nested too deep, JSON", "unavailable", Body(DEEP, JSON)),
+        Cause("a number of 9,999 digits, JSON", "unavailable", Body(f'{{"id": {NUMBER}}}', JSON)),
         Cause(
             "a number of 9,999 digits, event",
             "unavailable",
             Body(f'event: content_block_delta\ndata: {{"index": {NUMBER}}}\n\n', EVENTS),
-            only="events",
         ),
         *(
             Cause(f"{status} of an odd shape {number}", "unavailable", Status(status, body=body))
@@ -273,35 +284,63 @@ def broken_answers() -> list[Cause]:
             for status in (400, 529)
         ),
         *(
-            Cause(
-                f"an odd error event {number}", "unavailable", Body(f"event: error\ndata: {body}\n\n", EVENTS), "events"
-            )
+            Cause(f"an odd error event {number}", "unavailable", Body(f"event: error\ndata: {body}\n\n", EVENTS))
             for number, body in enumerate(ODD_ERRORS)
         ),
-        Cause("content a string, JSON", "unavailable", Body('{"content": "Words of a proxy"}', JSON), "json"),
+        Cause("content a string, JSON", "unavailable", Body('{"content": "Words of a proxy"}', JSON)),
         Cause(
             "nested too deep, event",
             "unavailable",
             Body(f"event: content_block_delta\ndata: {DEEP}\n\n", EVENTS),
-            only="events",
         ),
     ]
 
 
 def silences() -> list[Cause]:
+    """Silence ends a call after TIMEOUT, and says so in the log; pings keep it alive until its DEADLINE."""
     return [
-        Cause("silence before headers", "timed_out", Silence(), identified=False),
-        Cause("silence before text", "timed_out", Silence(after=0)),
-        Cause("silence in the middle", "timed_out", Silence(after=2, answer=WORDS), arrives="The sky "),
-        Cause("pings before text", "timed_out", Pings(0.2)),
-        Cause("pings in the middle", "timed_out", Pings(0.2, after=2, answer=WORDS), "events", "The sky "),
+        Cause("silence before headers", "timed_out", Silence(), log="timed_out, APITimeoutError", identified=False),
+        Cause("silence before text", "timed_out", Silence(after=0), log=SILENT),
+        Cause("silence in the middle", "timed_out", Silence(after=2, answer=WORDS), arrives="The sky ", log=SILENT),
+        Cause("silence while thinking", "timed_out", Silence(after=0, answer=THOUGHTS), thinks=True, log=SILENT),
+        Cause("pings before text", "timed_out", Pings(0.2), log=TOO_LATE),
+        Cause("pings in the middle", "timed_out", Pings(0.2, after=2, answer=WORDS), arrives="The sky ", log=TOO_LATE),
+        Cause("pings while thinking", "timed_out", Pings(0.2, answer=THOUGHTS), thinks=True, log=TOO_LATE),
+    ]
+
+
+def thinking() -> list[Cause]:
+    """What can go wrong while Claude thinks, and what is left when it has thought for too long."""
+    overloaded = ErrorEvent("overloaded_error", 0, answer=THOUGHTS)
+    all_of_it = Answer(thinking=UPSTREAM_MESSAGE, deltas=[], stop_reason="max_tokens")
+    hidden = replace(all_of_it, display="omitted")
+    return [
+        Cause("all thinking", "all_thinking", all_of_it, thinks=True, log="raise CLAUDE_MAX_TOKENS"),
+        Cause("all thinking, hidden", "all_thinking", hidden, thinks=True, log="lower CLAUDE_EFFORT"),
+        Cause("reset while thinking", "unavailable", Reset(0, THOUGHTS), thinks=True),
+        Cause("overloaded while thinking", "unavailable", overloaded, thinks=True, log="200 overloaded_error"),
+    ]
+
+
+def no_answer_to_a_schema() -> list[Cause]:
+    """What is an answer to a question in words, and none to one that asks for a schema."""
+    cut = Answer(text='{"answer": "The sk', stop_reason="max_tokens")
+    full = Answer(text='{"answer": "The sk', stop_reason="model_context_window_exceeded")
+    other = Answer(text=f'{{"{UPSTREAM_MESSAGE}": 1}}')
+    return [
+        Cause("declined, for a schema", "declined", Declined("cyber"), schema=True),
+        Cause("cut off, for a schema", "cut_off", cut, schema=True),
+        Cause("cut off at the window, for a schema", "cut_off", full, schema=True),
+        Cause("another shape, for a schema", "misfit", other, schema=True),
+        Cause("words, for a schema", "misfit", Answer(text=UPSTREAM_MESSAGE), schema=True),
+        Cause("no text, for a schema", "misfit", Answer(deltas=[]), schema=True),
     ]
 
 
 WRONG_KEY = Cause("a wrong key", "misconfigured", log="check ANTHROPIC_API_KEY")
 REFUSED_PORT = Cause("a refused port", "unavailable", log="ConnectError", identified=False)
 RESTART = Cause(
-    "the server stops", "restarting", Answer(deltas=["The ", "sky "], gated=True, pings=0.2), "events", "The "
+    "the server stops", "restarting", Answer(deltas=["The ", "sky "], gated=True, pings=0.2), arrives="The "
 )
 
 CAUSES = [
@@ -313,6 +352,8 @@ CAUSES = [
     REFUSED_PORT,
     *broken_answers(),
     *silences(),
+    *thinking(),
+    *no_answer_to_a_schema(),
 ]
 
 
@@ -347,17 +388,14 @@ REFUSALS = [
 
 
 class Retried(NamedTuple):
-    """How many requests reach the API for one question when a failed one may be tried again RETRIES times."""
+    """How many requests reach the API for one question when a failed one may be tried again RETRIES times.
+
+    None is once headers are there: every answer is a stream underneath, and the user may have read the beginning.
+    """
 
     name: str
     step: Step
-    json: int
-    events: int | None = None
-    """Where that is another number: a stream is never tried again once its headers are there, and an answer in one
-    piece that takes too long not at all, as Claude is at work on it."""
-
-    def attempts(self, surface: str) -> int:
-        return self.json if surface == "json" or self.events is None else self.events
+    attempts: int
 
 
 RETRIES = 2
@@ -374,9 +412,9 @@ ATTEMPTS = [
     Retried("429, after no such date", Status(429, retry_after="Wed, 99 Oct 2099 25:61:00 GMT"), 3),
     Retried("429, after soon ms and an hour", Status(429, retry_after=3600, headers={"retry-after-ms": "soon"}), 1),
     Retried("reset before headers", Reset(), 3),
-    Retried("silence before headers", Silence(), 1, 3),
-    Retried("reset in the middle", Reset(2, WORDS), 3, 1),
-    Retried("overloaded_error first", ErrorEvent(), 3, 1),
+    Retried("silence before headers", Silence(), 3),
+    Retried("reset in the middle", Reset(2, WORDS), 1),
+    Retried("overloaded_error first", ErrorEvent(), 1),
     Retried("HTML, 200", Html(), 1),
     Retried("{}, 200", EmptyObject(), 1),
 ]

@@ -71,7 +71,7 @@ def judge(cause: Cause, variant: str, surface: str, heard: Heard, exchanges: lis
 
 def wrong_reply(cause: Cause, surface: str, heard: Heard) -> Iterator[str]:
     row = ROWS[cause.row]
-    streamed = surface == "events" and cause.arrives
+    streamed = surface == "events" and (cause.arrives or cause.thinks)
     end = {"error": row.sentence, "status": row.status}
     if heard.cut:
         yield f"expected a whole response, got {heard.cut}"
@@ -85,7 +85,8 @@ def wrong_reply(cause: Cause, surface: str, heard: Heard) -> Iterator[str]:
         return
     yield from differs("end", end, last)
     others = [event for event in before if not isinstance(event, dict) or set(event) != {"delta"}]
-    yield from differs("events other than text before the end", [], others)
+    expected = [{"status": "thinking"}] if streamed and cause.thinks else []
+    yield from differs("events other than text before the end", expected, others)
     arrived = "".join(event["delta"] for event in before if event not in others)
     yield from differs("text before the end", cause.arrives if streamed else "", arrived)
     yield from wrong_retry_after(cause, heard)
@@ -133,7 +134,7 @@ def judge_refusal(refusal: Refusal, variant: str, surface: str, heard: Heard, ex
 def judge_attempts(retried: Retried, variant: str, surface: str, heard: Heard, exchanges: list[Any]) -> Cell:
     """The cell of a call that may be tried again: how often, always under one idempotency key, and one line."""
     problems = [
-        *differs("requests at the API", retried.attempts(surface), len(exchanges)),
+        *differs("requests at the API", retried.attempts, len(exchanges)),
         *differs("idempotency keys", 1, len({exchange.idempotency_key for exchange in exchanges})),
         *differs("lines in the log", 1, len([record for record in heard.records if record.logger == "claude"])),
     ]

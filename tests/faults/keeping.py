@@ -30,7 +30,7 @@ def kept(served: Served, lane: Lane, variant: str) -> list[Cell]:
 
 def questions(served: Served, refused: str) -> Iterator[dict[str, Any]]:
     for cause in CAUSES:
-        for surface in filter(cause.met_by, surfaces(served.view_style)):
+        for surface in ["schema"] if cause.schema else surfaces(served.view_style):
             question = {"cause": cause.name, "row": cause.row, "surface": surface}
             question["prompt"] = f"{PROMPT} {marker(cause.name)}"
             if cause == REFUSED_PORT:

@@ -22,9 +22,12 @@ django.setup()
 logging.disable()
 
 from chat import views  # noqa: E402
+from claude import calls, client  # noqa: E402
 from claude.failures import Failure  # noqa: E402
+from claude.messages import build_request  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.test import RequestFactory, override_settings  # noqa: E402
+from pydantic import BaseModel  # noqa: E402
 
 USER = get_user_model()(pk=1, username="user")
 
@@ -33,9 +36,29 @@ def call(surface, prompt):
     """What a view does with a question, without what it then makes of a failure."""
     if surface == "events":
         return views.events_of(prompt, USER)
+    if surface == "schema":
+        return ask_for_a_schema(prompt)
     request = RequestFactory().post("/chat/ask/", {"prompt": prompt})
     request.user = USER
     return views.answer(request)
+
+
+def ask_for_a_schema(prompt):
+    """What no view does: asks for an answer that fits a model of Pydantic."""
+    request = build_request(prompt, schema=Sentence, user=USER)
+    if hasattr(client, "get_client"):
+        with calls.open(request) as opened:
+            return calls.ask(opened, client.get_client().messages.with_streaming_response.create, Sentence)
+
+    async def asked():
+        async with calls.open(request) as opened:
+            return await calls.ask(opened, client.aget_client().messages.with_streaming_response.create, Sentence)
+
+    return asked()
+
+
+class Sentence(BaseModel):
+    answer: str
 
 
 async def drain(events):

@@ -38,7 +38,7 @@ class Trial:
             if cause.step:
                 self.lane.rule(marker(cause.name), otherwise=cause.step)
             self.lane.settings(key="sk-ant-another" if cause == WRONG_KEY else KEY)
-            for surface in filter(cause.met_by, self.surfaces):
+            for surface in self.surfaces if not cause.schema else ():
                 heard, exchanges = self.ask(surface, cause.name)
                 yield judge(cause, self.variant, surface, heard, exchanges)
 

@@ -59,6 +59,19 @@ def answer(page):
     return page.locator(".answer").last
 
 
+def listen(page):
+    """Has the page keep what a screen reader says from now on; `heard` gives it."""
+    page.evaluate("""() => {
+        window.heard = [];
+        const status = document.querySelector("[role=status]");
+        new MutationObserver(() => heard.push(status.textContent)).observe(status, { childList: true });
+    }""")
+
+
+def heard(page):
+    return page.evaluate("heard")
+
+
 def expect_complete(page, text):
     expect(page.get_by_role("status")).to_have_text("Answer complete")
     expect(answer(page)).to_have_text(text)
@@ -74,6 +87,7 @@ def expect_unfinished(page, text, reason, said=""):
 
 def expect_failed(page, reason):
     """There is no answer, and the page says why: to the eye and to a screen reader."""
+    expect(page.locator(".turn[aria-busy]")).to_have_count(0)
     expect(page.locator(".note:visible")).to_have_text(reason)
     expect(page.get_by_role("status")).to_have_text(reason)
     expect(answer(page)).to_be_empty()

@@ -6,8 +6,8 @@ import uuid
 import pytest
 from playwright.sync_api import expect
 
-from browser import answer, ask, button, expect_complete, expect_unfinished, sign_in
-from wire import DONE, event
+from browser import answer, ask, button, expect_complete, expect_failed, expect_unfinished, heard, listen, sign_in
+from wire import DONE, RESTART, THINKING, Wire, event
 
 LONG_QUESTION = "Please repeat all of this, word by word. " * 30
 
@@ -142,3 +142,57 @@ def test_stop_closes_the_connection(page, wire):
     button(page, "Stop").click()
     assert exchange.client_leaves()
     expect_unfinished(page, "Half", "Stopped.")
+
+
+def test_thinking_is_seen_and_said_until_text_comes(page, wire):
+    page.clock.install()
+    listen(page)
+    ask(page)
+    exchange = wire.take(page).start().send(event(**THINKING))
+    note = page.locator(".note:visible")
+    expect(note).to_have_text("Claude is thinking…")
+    assert page.evaluate("document.getAnimations().length") == 1
+    page.clock.run_for(9000)
+    expect(note).to_have_attribute("data-waited", "")
+    page.clock.run_for(3000)
+    expect(note).to_have_attribute("data-waited", "12 s")
+    assert note.evaluate("note => getComputedStyle(note, '::after').content") == '"12 s"'
+    exchange.send(event(delta="Half"))
+    expect(answer(page)).to_have_text("Half")
+    expect(note).to_have_count(0)
+    exchange.send(": keepalive\n\n" + event(**THINKING))
+    expect(note).to_have_text("Claude is thinking…")
+    expect(note).to_have_attribute("data-waited", "")
+    expect(answer(page)).to_have_text("Half")
+    exchange.send(event(**THINKING) + event(delta=" and half") + event(**DONE)).end()
+    expect_complete(page, "Half and half")
+    assert heard(page) == ["Generating", "Claude is thinking…", "Answer complete"]
+
+
+def test_thinking_can_be_stopped(page, wire):
+    ask(page)
+    exchange = wire.take(page).start().send(event(**THINKING))
+    expect(page.locator(".note:visible")).to_have_text("Claude is thinking…")
+    button(page, "Stop").click()
+    assert exchange.client_leaves()
+    expect_failed(page, "Stopped.")
+    expect(button(page, "Try again")).to_be_visible()
+
+
+def test_text_that_is_taken_back_is_no_part_of_the_answer(visit):
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    listen(page)
+    with Wire() as wire:
+        wire.answer_for(page)
+        ask(page)
+        exchange = wire.take(page).start().send(event(delta="Half"))
+        expect(answer(page)).to_have_text("Half")
+        exchange.send(event(**RESTART))
+        expect(answer(page)).to_be_empty()
+        expect(page.locator(".note:visible")).to_have_text("The text was taken back. Another answer may follow…")
+        exchange.send(event(delta="Whole") + event(**DONE)).end()
+        expect_complete(page, "Whole")
+    assert heard(page) == ["Generating", "The text was taken back. Another answer may follow…", "Answer complete"]
+    button(page, "Copy answer").click()
+    expect(button(page, "Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == "Whole"

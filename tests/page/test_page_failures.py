@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import answer, ask, button, expect_complete, expect_failed, expect_unfinished
-from wire import DONE, event, respond
+from wire import DONE, REFUSAL, REFUSED, RESTART, THINKING, event, respond
 
 
 def test_a_stream_may_be_cut_anywhere_even_inside_a_character(page, wire):
@@ -47,8 +47,13 @@ def test_an_answer_can_be_copied(visit):
     ("stop_reason", "sentence"),
     [
         ("max_tokens", "The answer reached its length limit."),
-        ("refusal", "Claude declined to answer this question."),
+        (
+            "model_context_window_exceeded",
+            "The question, with all that came before it, is too long for the model: please shorten it.",
+        ),
+        ("pause_turn", "Claude paused before the end of its answer."),
         ("a_new_reason", "The answer ended early."),
+        ("error", "The answer ended early."),
         (None, "The answer ended early."),
     ],
 )
@@ -57,6 +62,49 @@ def test_an_answer_that_ended_early_says_so(page, stop_reason, sentence):
     ask(page)
     expect_unfinished(page, "Half", sentence)
     expect(page.get_by_text("12 tokens in, 40 out")).to_be_visible()
+    expect(button(page, "Copy answer")).to_be_visible()
+    button(page, "Edit question").click()
+    expect(answer(page)).to_have_text("Half")
+
+
+HALF = event(delta="Half")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        event(**REFUSED),
+        event(**THINKING) + HALF + event(**RESTART) + event(**REFUSED),
+        HALF + event(**REFUSED),
+        event(delta="") + event(**REFUSED),
+        {"answer": "", **REFUSED},
+    ],
+)
+def test_a_refusal_is_no_answer(page, refused):
+    respond(page, 200, HALF)
+    ask(page, "Important")
+    expect_unfinished(page, "Half", "The answer was cut off.")
+    respond(page, 200, refused)
+    button(page, "Try again").click()
+    expect_failed(page, REFUSAL)
+    expect(page.locator("footer:visible button:visible")).to_have_text(["Edit question"])
+    expect(page.get_by_text("12 tokens in, 40 out")).to_be_visible()
+    button(page, "Edit question").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    expect(page.get_by_label("Your question")).to_have_value("Important")
+
+
+def test_a_refusal_that_says_no_more_has_a_sentence(page):
+    respond(page, 200, event(**DONE | {"stop_reason": "refusal"}))
+    ask(page)
+    expect_failed(page, "Claude declined to answer this question.")
+
+
+def test_what_the_page_does_not_know_is_ignored(page):
+    news = event(status="sleeping") + event(status=5) + event(news="none")
+    respond(page, 200, news + event(delta="Whole") + news + event(**DONE))
+    ask(page)
+    expect_complete(page, "Whole")
 
 
 @pytest.mark.parametrize("stream", ["", event(delta="Half")[:-1], event(delta="lf") + "data: {broken\n\n"])
@@ -84,6 +132,14 @@ def test_an_error_inside_a_stream_keeps_the_text(page):
     expect(page.locator(".question")).to_have_count(1)
 
 
+def test_thinking_without_an_answer_is_a_failure(page):
+    sentence = "Claude used its whole budget to think"
+    respond(page, 200, event(**THINKING) + event(error=sentence, status=502))
+    ask(page)
+    expect_failed(page, sentence)
+    expect(page.locator("footer:visible button:visible")).to_have_text(["Try again", "Edit question"])
+
+
 def test_what_had_arrived_stays_until_something_better_comes(page, wire):
     ask(page, "Important")
     wire.take(page).start().send(event(delta="Half")).end()
@@ -97,6 +153,8 @@ def test_what_had_arrived_stays_until_something_better_comes(page, wire):
     button(page, "Try again").click()
     better = wire.take(page).start()
     expect_unfinished(page, "Half", "Waiting for the answer…", said="Generating")
+    better.send(event(**THINKING))
+    expect_unfinished(page, "Half", "Claude is thinking…")
     better.send(event(delta="Wh"))
     expect(answer(page)).to_have_text("Wh")
     better.send(event(delta="ole") + event(**DONE)).end()
@@ -157,9 +215,14 @@ def test_a_failed_question_can_be_edited_and_a_draft_is_kept(page):
     expect(page.get_by_label("Your question")).to_be_focused()
 
 
-def test_try_again_waits_as_long_as_the_server_asks(page):
+@pytest.mark.parametrize("where", ["header", "stream"])
+def test_try_again_waits_as_long_as_the_server_asks(page, where):
     page.clock.install()
-    respond(page, 429, {"error": "Too many requests", "status": 429}, headers={"Retry-After": "7"})
+    limited = {"error": "Too many requests", "status": 429}
+    if where == "header":
+        respond(page, 429, limited, headers={"Retry-After": "7"})
+    else:
+        respond(page, 200, event(**THINKING) + event(**limited, retry_after=6.5))
     ask(page)
     expect_failed(page, "Too many requests")
     expect(button(page, "Try again in 7 s")).to_be_disabled()

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import CONTRASTS, answer, ask, button
-from wire import DONE, event, respond
+from wire import DONE, THINKING, Wire, event, respond
 
 LONG_QUESTION = "Please repeat all of this, word by word. " * 30
 BELOW = "(document.documentElement.scrollHeight - innerHeight - scrollY)"
@@ -61,6 +61,13 @@ def test_nothing_moves_for_a_reader_who_wants_no_motion(visit):
     ask(page, LONG_QUESTION)
     expect(answer(page)).not_to_be_empty()
     assert page.evaluate("document.getAnimations().length") == 0
+    button(page, "Stop").click()
+    with Wire() as wire:
+        wire.answer_for(page)
+        ask(page)
+        wire.take(page).start().send(event(**THINKING))
+        expect(page.locator(".turn").last.locator(".note:visible")).to_have_text("Claude is thinking…")
+        assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_the_keyboard_is_enough(visit):

@@ -3,6 +3,10 @@
 from scripted_server import PATIENCE, ScriptedServer, block
 
 DONE = {"done": True, "stop_reason": "end_turn", "usage": {"input_tokens": 12, "output_tokens": 40}}
+REFUSAL = "Claude <b>declined</b>: say what it is for."
+REFUSED = {**DONE, "stop_reason": "refusal", "refusal": REFUSAL, "refusal_category": "cyber"}
+THINKING = {"status": "thinking"}
+RESTART = {"status": "restart"}
 
 event = block
 

@@ -181,16 +181,22 @@ def test_make_demo_serves_the_default_project(clone, home):
 
 
 @pytest.mark.parametrize("package_manager", choices("package_manager"))
-def test_a_new_project_sets_itself_up(bake_copy, package_manager, tmp_path):
-    """With nothing but make and Python on the machine, and with variables that lead pip and uv astray."""
+def test_a_new_project_sets_itself_up(bake_copy, package_manager, tmp_path, shared_folder):
+    """With nothing but make and Python on the machine, and with variables that lead pip and uv astray.
+
+    Both install the same packages: with pip, `make test` loads every file of tests and runs those of one.
+    """
     project = bake_copy(package_manager=package_manager)
     home = tmp_path / "home"
     astray = {"PIP_USER": "yes", "PIP_TARGET": str(home), "UV_NO_DEV": "1", "UV_PYTHON": "3.9", "PYTHONHOME": str(home)}
     typed(["env", *(f"{name}={value}" for name, value in astray.items()), "make", "setup"], project, home)
     assert (project / "uv.lock").exists() == (package_manager == "uv")
     assert "git init" in typed(["sh", "-c", "! make hooks"], project, home, GIT_CEILING_DIRECTORIES=str(project.parent))
-    assert re.search(r"\d+ passed", typed(["make", "test"], project, home))
-    typed(["make", "lint"], project, home)
+    some = {"PYTEST_ADDOPTS": "-k test_ask"} if package_manager == "pip" else {}
+    assert re.search(r"\d+ passed", typed(["make", "test"], project, home, **some))
+    types = shared_folder / "types-of-new-projects"
+    with FileLock(f"{types}.lock"):
+        typed(["make", "lint"], project, home, MYPY_CACHE_DIR=str(types))
     typed(["make", "check"], project, home)
     with serving(["make", "run"], project, home, free_port()) as page:
         assert "Continue as demo user" in page

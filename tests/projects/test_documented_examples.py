@@ -26,10 +26,13 @@ class LedgerConfig(AppConfig):
 """
 
 TESTS = """
+import inspect
+
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.cache import cache
 
-from ledger import budget
+from ledger import budget, examples
 from ledger.models import LedgerEntry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("path", [{paths}])]
@@ -38,6 +41,16 @@ pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("path", [{paths}])]
 @pytest.fixture(autouse=True)
 def nothing_counted():
     cache.clear()
+
+
+def classify(texts, user):
+    # In a project with the style "async" it is asynchronous.
+    waiting = examples.classify(texts, user)
+    return async_to_sync(waited_for)(waiting) if inspect.isawaitable(waiting) else waiting
+
+
+async def waited_for(waiting):
+    return await waiting
 
 
 def outcomes():
@@ -61,6 +74,17 @@ def test_over_budget_claude_is_not_asked(user, wire, monkeypatch, path):
     assert "budget" in reply.text
     assert len(wire) == 1
     assert [outcome for outcome, _, _ in outcomes()] == ["answered", "refused"]
+
+
+def test_ten_tickets_are_classified_as_the_readme_says(django_user_model, path):
+    user = django_user_model.objects.create_user("team")
+    texts = [f"Ticket {{number}}: the export is broken." for number in range(8)] + ["fail refusal", "fail misfit"]
+    tickets = classify(texts, user)
+    assert [isinstance(ticket, examples.Ticket) for ticket in tickets] == 8 * [True] + 2 * [False]
+    assert tickets[0].topic in ("billing", "bug", "question", "other")
+    rows = list(LedgerEntry.objects.filter(purpose="tickets"))
+    assert sorted(row.outcome for row in rows) == 8 * ["answered"] + ["declined", "misfit"]
+    assert all(row.usage["output_tokens"] for row in rows if row.outcome != "declined")
 
 
 def test_the_switch_of_the_readme_stops_every_call(user, wire, path):
@@ -114,4 +138,4 @@ def test_a_ledger_and_a_budget_are_an_app_and_a_line_of_the_settings(project, en
     clean = environment(project, find_python("newest" if "async" in view_style else "oldest"))
     run(["python", "manage.py", "makemigrations", "ledger"], project, clean, DEBUG="true")
     said = preloaded.run_tests(project, clean, PYTEST_ADDOPTS="tests/test_ledger.py")
-    assert f"{3 * (paths.count(',') + 1)} passed" in said
+    assert f"{4 * (paths.count(',') + 1)} passed" in said

@@ -5,28 +5,27 @@ import re
 import shutil
 import subprocess
 import tomllib
+from itertools import cycle, product
 
 import pytest
 from filelock import FileLock
 
 from bakery import PAIRS, VARIANTS, choices, name_of
-from environments import PYTHONS, declared_dependencies, find_python, variables_for
+from environments import declared_dependencies, find_python, variables_for
 
-EACH_STYLE = [{"view_style": style} for style in choices("view_style")]
+OTHER_CODE = {"client_wrapper": False, "database": "postgresql", "sentry": True, "nginx": False, "env_file": False}
 ALL_CODE = [
-    *EACH_STYLE,
-    *({**answers, "client_wrapper": False} for answers in EACH_STYLE),
-    *(
-        {**answers, "database": "postgresql", "sentry": True, "nginx": False, "env_file": False}
-        for answers in EACH_STYLE
-    ),
+    {**answers, "view_style": style, "claude_model": model}
+    for (answers, style), model in zip(
+        product(({}, OTHER_CODE), choices("view_style")), cycle(choices("claude_model")), strict=False
+    )
 ]
-"""Projects that have every line of Python between them."""
+"""Projects that have every line of Python between them; the first three have each view style."""
 COLOURS = re.compile(r"\x1b\[\d*m")
 
 
 class Linters:
-    """The commands of `make lint`, in one environment with the dependencies of every project."""
+    """The commands of `make lint`, in an environment with what a project depends on, and perhaps more."""
 
     def __init__(self, environment, types):
         self.environment = environment
@@ -48,24 +47,15 @@ class Linters:
 
 
 @pytest.fixture(scope="session")
-def linters(bake, environment, shared_folder):
-    """linters("oldest") gives the linters on that Python."""
-
-    def on(python):
-        projects = [bake(**answers) for answers in [*VARIANTS, *PAIRS, *ALL_CODE]]
-        all_dependencies = sorted({dependency for project in projects for dependency in declared_dependencies(project)})
-        folder = shared_folder / f"all-dependencies-{python}"
-        folder.mkdir(exist_ok=True)
-        (folder / "requirements.txt").write_text("\n".join(all_dependencies), encoding="utf-8")
-        (folder / "requirements-dev.txt").touch()
-        return Linters(environment(folder, find_python(python)), shared_folder / f"types-{python}")
-
-    return on
-
-
-@pytest.fixture
-def newest(linters):
-    return linters("newest")
+def newest(bake, environment, shared_folder):
+    """The linters on the newest Python, in one environment with the dependencies of every project."""
+    projects = [bake(**answers) for answers in [*VARIANTS, *PAIRS, *ALL_CODE]]
+    all_dependencies = sorted({dependency for project in projects for dependency in declared_dependencies(project)})
+    folder = shared_folder / "all-dependencies"
+    folder.mkdir(exist_ok=True)
+    (folder / "requirements.txt").write_text("\n".join(all_dependencies), encoding="utf-8")
+    (folder / "requirements-dev.txt").touch()
+    return Linters(environment(folder, find_python("newest")), shared_folder / "types-newest")
 
 
 @pytest.mark.parametrize("answers", [*VARIANTS, *PAIRS], ids=name_of)
@@ -77,18 +67,39 @@ def test_a_project_imports_what_it_may_and_what_it_declares(bake_copy, newest, a
     assert (code, "No dependency issues found" in said) == (0, True), said
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-def test_the_types_of_every_line_fit(bake, linters, python, tmp_path):
-    """On the newest Python; on the oldest, with Django's LTS release, those of each style."""
+def test_every_line_of_python_is_in_one_of_the_projects_with_all_code(bake):
+    def lines(answers):
+        project = bake(**answers)
+        files = [path for path in project.rglob("*.py") if path.relative_to(project).parts[0] != "tests"]
+        return {(path.name, line) for path in files for line in path.read_text(encoding="utf-8").splitlines()}
+
+    assert set().union(*map(lines, [*VARIANTS, *PAIRS])) - set().union(*map(lines, ALL_CODE)) == set()
+
+
+def test_the_types_of_every_line_fit(bake, newest, tmp_path):
+    assert complaints_of_types(bake, tmp_path, ALL_CODE, lambda project: newest) == {}
+
+
+def test_the_types_of_each_style_fit_with_the_lts_release_of_django(bake, environment, shared_folder, tmp_path):
+    """And on the oldest Python."""
+
+    def linters(project):
+        return Linters(environment(project, find_python("oldest")), shared_folder / "types-oldest")
+
+    assert complaints_of_types(bake, tmp_path, ALL_CODE[:3], linters) == {}
+
+
+def complaints_of_types(bake, folder, projects, linters):
+    """What mypy says of these projects, by their names. It reads what they share once."""
     found = {}
-    for number, answers in enumerate(ALL_CODE if python == "newest" else EACH_STYLE):
-        project = shutil.copytree(bake(**answers), tmp_path / str(number))
+    for number, answers in enumerate(projects):
+        project = shutil.copytree(bake(**answers), folder / str(number))
         for path in project.rglob("*.py"):
             os.utime(path, (number, number))  # or a file of the same second and size would pass for another project's
-        code, said = linters(python)("mypy", project)
+        code, said = linters(bake(**answers))("mypy", project)
         if code != 0 or "Success: no issues found" not in said:
             found[name_of(answers)] = said
-    assert found == {}
+    return found
 
 
 CONTRACTS = {

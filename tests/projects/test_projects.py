@@ -1,17 +1,16 @@
 """Every variant at work in a clean environment of its own dependencies: Django's checks, its hooks, its own tests."""
 
 import json
-import re
 import subprocess
 import sys
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import pytest
 
-import preloaded
-from bakery import VARIANTS, name_of
+from bakery import OPTIONS, VARIANTS, choices
 from environments import PYTHONS, declared_dependencies, find_python, run, variables_for
+from own_tests import ON_POSTGRESQL, ON_SQLITE, RUNS, ids, number_passed
 
 PRODUCTION = {
     "DEBUG": "false",
@@ -19,6 +18,7 @@ PRODUCTION = {
     "ANTHROPIC_API_KEY": "a-key-for-tests",
     "ALLOWED_HOSTS": "127.0.0.1",
     "TRUST_PROXY": "true",
+    "DATABASE_URL": "postgres://nobody@localhost/name",
 }
 NO_ISSUES = "System check identified no issues (0 silenced).\n"
 
@@ -46,17 +46,10 @@ def clean(environment, project, python):
 
 def on(*cases):
     """Has a test run for these pairs of answers and a Python."""
-    ids = [f"{name_of(answers)}-{python}" for answers, python in cases]
-    return pytest.mark.parametrize(("answers", "python"), cases, ids=ids, indirect=True)
+    return pytest.mark.parametrize(("answers", "python"), cases, ids=ids(cases), indirect=True)
 
 
-ON_BOTH_PYTHONS = [
-    answers for answers in VARIANTS if answers["env_file"] == answers["nginx"] == answers["client_wrapper"]
-]
-"""Each view style with all of the others and with none. The versions of Python and Django meet every file in these."""
-
-on_the_oldest_python = on(*product(VARIANTS, ["oldest"]))
-on_both_pythons = on(*product(VARIANTS, ["oldest"]), *product(ON_BOTH_PYTHONS, ["newest"]))
+every_variant = on(*product(VARIANTS, ["oldest"]), *(run for run in RUNS if run[1] == "newest"))
 
 IN_DEVELOPMENT = """
 import importlib, pkgutil, sys
@@ -73,7 +66,7 @@ call_command("makemigrations", check_changes=True, dry_run=True)
 """
 
 
-@on_both_pythons
+@every_variant
 def test_django_finds_nothing_to_say_and_the_sdk_is_not_loaded(project, clean):
     """Of settings, models and migrations. Loading the SDK takes over a second, and most commands need none of it."""
     variables = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "true"}
@@ -81,49 +74,37 @@ def test_django_finds_nothing_to_say_and_the_sdk_is_not_loaded(project, clean):
     assert said == f"{NO_ISSUES}No changes detected\n"
 
 
-@on_both_pythons
+@every_variant
 def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
     command = ["python", "-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     # Whether HSTS holds for subdomains, and for ever, is the domain's to decide: config/settings.py silences these two.
     assert run(command, project, clean, **PRODUCTION) == NO_ISSUES.replace("0 silenced", "2 silenced")
 
 
-HOSTILE = {
-    "DJANGO_SETTINGS_MODULE": "config.settings",
-    "ANTHROPIC_API_KEY": "a-real-key",
-    "ANTHROPIC_BASE_URL": "https://user:password@192.0.2.1",
-    "ANTHROPIC_CUSTOM_HEADERS": "Authorization: Bearer another",
-    "ANTHROPIC_LOG": "debug",
-    "ANTHROPIC_MODEL": "no model",
-    "ALL_PROXY": "socks://192.0.2.1:1080",
-    "https_proxy": "http://192.0.2.1:3128",
-    "SSL_CERT_FILE": "/gone.pem",
-    "SENTRY_DSN": "none",
-    "DEBUG": "release",
-    "SECRET_KEY": "",
-    "TRUST_PROXY": "maybe",
-    "ALLOWED_HOSTS": '"',
-    "DATABASE_PATH": "/gone/db.sqlite3",
-    "CLAUDE_MAX_TOKENS": "many",
-    "CLAUDE_DEADLINE": "nan",
-    "CHAT_MAX_PROMPTS": "3",
-    "CHAT_MAX_PROMPT_CHARS": "1",
-    "PORT": "none",
-    "LC_ALL": "C",
-    "TZ": "Pacific/Kiritimati",
-}
-"""What a machine may have set; its .env cannot be read, either. No test of a project depends on any of it."""
-
-
-@on_both_pythons
+@on(*ON_SQLITE)
 def test_its_own_tests_pass_whatever_the_machine_has_set(project, clean, record_property):
-    if (project / ".env.example").exists():
-        (project / ".env").write_bytes(b"ANTHROPIC_API_KEY: \xff")
-    said = preloaded.run_tests(project, clean, **HOSTILE)
-    summary = said.strip().splitlines()[-1]
-    passed = re.fullmatch(r"=*\s*(\d+) passed(?:, \d+ deselected)? in .*", summary)
-    assert passed, f"not all passed, or some were skipped or warned of:\n{said}"
-    record_property("own_tests", int(passed[1]))
+    """deploying/test_postgresql.py runs those of three more projects."""
+    record_property("own_tests", number_passed(project, clean))
+
+
+def test_the_answers_are_spread_over_the_projects_whose_own_tests_are_run():
+    runs = [{**answers, "python": python} for answers, python in RUNS]
+    questions = {"python": PYTHONS, **{option: choices(option) for option in OPTIONS if choices(option)}}
+
+    def missing(*names):
+        """The answers to these questions that no run has together."""
+        have = {tuple(run[name] for name in names) for run in runs}
+        return set(product(*(questions[name] for name in names))) - have
+
+    assert all(run.keys() == questions.keys() for run in runs)
+    assert missing("view_style", "client_wrapper", "python") == set()
+    for pair in combinations(questions.keys() - {"claude_model"}, 2):
+        assert missing(*pair) == set()
+    assert missing("claude_model", "client_wrapper") == missing("claude_model", "python") == set()
+    # A view style has four runs, each with another model.
+    assert len({(run["view_style"], run["claude_model"]) for run in runs}) == len(runs)
+    assert {answers["view_style"] for answers, _ in ON_POSTGRESQL} == set(choices("view_style"))
+    assert {python for _, python in ON_POSTGRESQL} == set(PYTHONS)
 
 
 LEAVING = """
@@ -162,8 +143,9 @@ def test_no_log_has_a_question_whatever_the_environment_says(project, clean):
     assert "secret" not in done.stderr
 
 
-@on_the_oldest_python
+@on(*(run for run in RUNS if run[1] == "oldest"))
 def test_its_hooks_pass_on_what_was_rendered(project, clean, tmp_path):
+    """What they check is also checked, in every variant, by `make lint` and in rendering/test_variants.py."""
     run(["git", "init", "--quiet"], project)
     run(["git", "add", "--all"], project)
     said = run(

@@ -1,5 +1,6 @@
 """README, CONTRIBUTING and AGENTS say what is so: questions, commands, paths that exist. The rendered ones as well."""
 
+import hashlib
 import re
 
 import pytest
@@ -41,6 +42,13 @@ def test_every_path_named_is_there(bake, document):
     named = paths_named_in(text_of(document)) - made_by_running
     folders = [(TEMPLATE / document).parent, TEMPLATE, bake()]
     assert [path for path in named if not any(is_there(folder, path) for folder in folders)] == []
+
+
+def test_the_pictures_in_the_readme_show_the_page_as_it_is():
+    """As far as its style and its HTML go: `make pictures` takes them again."""
+    for line in text_of("docs/pictures.sha256").splitlines():
+        recorded, path = line.split("  ")
+        assert hashlib.sha256((TEMPLATE / path).read_bytes()).hexdigest() == recorded, f"{path} changed: make pictures"
 
 
 def test_the_map_of_the_tests_names_every_test_and_helper_and_no_other():

@@ -1,6 +1,5 @@
 """One click is paid for once: what a second request with the same id gets, in two processes and over the wire."""
 
-import json
 import re
 import sqlite3
 import threading
@@ -11,7 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from bakery import name_of
-from claude_server.script import Answer, ErrorEvent, Status
+from claude_server.script import Answer, ErrorEvent, Refusal, Status
 from environments import run
 from production import Log, by_turns, served_with, until, variants
 
@@ -225,32 +224,34 @@ def test_without_a_script_the_second_click_is_told_to_wait_and_then_gets_the_ans
     assert len(lane.requests()) == 1
 
 
-VALIDATED = """
-import json
+ASKED = """
 from claude import client
-print(client.ask("one", validate=json.loads))
+print(client.ask("one"))
 """
-AVALIDATED = """
-import json
+AASKED = """
 from asgiref.sync import async_to_sync
 from claude import client
-print(async_to_sync(client.aask)("one", validate=json.loads))
+print(async_to_sync(client.aask)("one"))
 """
+FALLBACK = "claude-haiku-5-5"
 
 
 @pytest.mark.parametrize(
     ("view_style", "script"),
-    [("sync", VALIDATED), ("async", VALIDATED), ("async", AVALIDATED)],
+    [("sync", ASKED), ("async", ASKED), ("async", AASKED)],
     ids=["ask", "ask in async", "aask"],
 )
-def test_every_attempt_at_an_answer_has_the_same_idempotency_key(production, lane, view_style, script):
-    """The SDK's second attempt, and ours when an answer is not valid."""
-    lane.script(Status(529, retry_after_ms=1), Answer(text="no JSON"), Answer(text='{"sky": "blue"}'))
+def test_every_attempt_at_an_answer_has_the_same_idempotency_key_and_another_model_one_of_its_own(
+    production, lane, view_style, script
+):
+    busy = Status(529, retry_after_ms=1)
+    lane.script(busy, Refusal(), busy, Answer(text="The sky is blue."))
     project, environment = production.prepared({"view_style": view_style, "client_wrapper": True})
-    variables = production.settings(ANTHROPIC_BASE_URL=lane.base_url)
+    variables = production.settings(ANTHROPIC_BASE_URL=lane.base_url, CLAUDE_FALLBACK_MODEL=FALLBACK)
     said = run(["python", "manage.py", "shell", "-c", script], project, environment, **variables)
-    assert json.dumps({"sky": "blue"}) in said
+    assert "The sky is blue." in said
     calls = lane.requests()
-    assert [call.step for call in calls] == ["status", "answer", "answer"]
-    assert len({call.idempotency_key for call in calls}) == 1
-    assert calls[0].idempotency_key
+    assert [call.step for call in calls] == ["status", "refusal", "status", "answer"]
+    first, again, *fallback = [call.idempotency_key for call in calls]
+    assert first == again
+    assert fallback == [f"{first}-{FALLBACK}"] * 2

@@ -17,7 +17,13 @@ from production import Log, change_line, served_with, until, variants
 STYLES = ["sync", "streaming", "async"]
 WORDS = ["An ", "answer ", "that ", "nobody ", "else ", "reads."]
 QUESTION = "A question that nobody else reads?"
-TOKENS = ["input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]
+TOKENS = [
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "thinking_tokens",
+]
 HELD = 0.3
 """Seconds for which Claude is made to hold back its last words, at least."""
 
@@ -100,7 +106,7 @@ def test_the_line_of_a_fan_out_adds_up_its_calls(served, lane, log):
 @served_with(*STYLES)
 def test_no_line_holds_a_question_an_answer_a_key_or_a_session(served, lane, log):
     lane.rule("fails", otherwise=Status(500))
-    lane.rule("nobody else", Answer(deltas=WORDS))
+    lane.rule("nobody else", Answer(thinking="A thought that nobody else reads.", deltas=WORDS))
     user = served.user()
     for path in ("/chat/ask/?about=" + QUESTION.replace(" ", "+"), "/"):
         user.post(path, {"prompt": QUESTION, "idempotency_key": str(uuid.uuid4())})

@@ -203,7 +203,7 @@ WORKERS, THREADS = 2, 4
 def test_as_many_are_answered_at_once_as_the_workers_have_threads(serve, lane, answers):
     """Nobody waits in a full worker while another has a thread to spare."""
     served = serve(answers, WEB_WORKERS=str(WORKERS), WEB_THREADS=str(THREADS))
-    lane.script(otherwise=Answer(gated=True))
+    lane.script(otherwise=Answer(held=True))
 
     def ask(number):
         return served.user().post("/chat/ask/", {"prompt": f"question {number}"}).json["answer"]
@@ -226,7 +226,7 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     served = serve(answers, WEB_WORKERS=workers, WEB_GRACE="2", CHAT_KEEPALIVE="300")
     log = Log(served.server)
     lane.rule("in time", Answer(deltas=WORDS, gated=True))
-    lane.rule("whole", Answer(gated=True))
+    lane.rule("whole", Answer(deltas=WORDS, gated=True))
     lane.rule("too long", Answer(deltas=WORDS, gated=True))
     lane.rule("pings", Pings(0.1, after=1, answer=Answer(deltas=WORDS)))
     lane.rule("no word", Answer(deltas=WORDS, gated=True))
@@ -246,11 +246,11 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
 
     served.server.process.send_signal(signal.SIGTERM)
     until(lambda: log.lines("Handling signal: term") or log.lines("Shutting down"))
-    lane.release(len(WORDS), request=calls["in time"])
-    lane.release(1, request=calls["whole"])
+    for name in ("in time", "whole"):
+        lane.release(len(WORDS), request=calls[name])
     *rest, last = iter(in_time.read_event, None)
     assert ([event["delta"] for event in rest], last["done"]) == (WORDS[1:], True)
-    assert whole.json["answer"] == "You asked: whole"
+    assert whole.json["answer"] == "The sky is blue."
     assert list(iter(too_long.read_event, None)) == [RESTARTING]
     assert [event for event in iter(pings.read_event, None) if event != ": keepalive"] == [RESTARTING]
     assert (no_word.status, no_word.json) == (no_byte.status, no_byte.json) == (503, RESTARTING)

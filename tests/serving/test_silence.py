@@ -41,8 +41,9 @@ class Wait(NamedTuple):
 
 JSON = {
     "silence before the headers": Wait("/chat/ask/", Silence()),
-    "silence in the middle of the body": Wait("/chat/ask/", Silence(after=0)),
+    "silence before the first word": Wait("/chat/ask/", Silence(after=0)),
     "late headers, and silence": Wait("/chat/ask/", Silence(after=0, answer=Answer(delay=LATE))),
+    "nothing but pings": Wait("/chat/ask/", Pings(0.1)),
     "always overloaded": Wait("/chat/ask/", Status(529), 502),
     "always cut off": Wait("/chat/ask/", Reset(), 502),
     "a wait that is longer than what is left": Wait("/chat/ask/", Status(429, retry_after=DEADLINE + 1), 429),

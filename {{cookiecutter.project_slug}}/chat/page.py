@@ -18,13 +18,16 @@ def page_response(
     prompt = request.POST.get("prompt", "")
     # The next question gets a key of its own; one that may be answered, or be answered already, keeps its key until then.
     key = request.POST.get("idempotency_key") if failure and failure.status in {409, 503} else None
+    # A question that has no answer, or is too long for one, stands in the form again, to be asked in other words.
+    ask_again = failure or (answer or {}).get("stop_reason") in {"refusal", "model_context_window_exceeded"}
     context = {
-        "form": PromptForm(initial={"prompt": prompt if failure else ""}),
+        "form": PromptForm(initial={"prompt": prompt if ask_again else ""}),
         "endpoint": reverse("chat:{{ 'ask' if cookiecutter.view_style == 'sync' else 'stream' }}"),
         "idempotency_key": key or uuid.uuid4(),
         "question": prompt,
         "answer": "",
         "stop_reason": "",
+        "refusal": "",
         "error": failure.sentence if failure else "",
         **(answer or {}),
     }

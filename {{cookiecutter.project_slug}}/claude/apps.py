@@ -5,4 +5,4 @@ class ClaudeConfig(AppConfig):
     name = "claude"
 
     def ready(self) -> None:
-        from claude import checks  # noqa: F401, importing it registers the checks
+        from claude import checks, model_checks  # noqa: F401, importing them registers the checks

@@ -1,27 +1,17 @@
-"""What `manage.py check` says about the settings of Claude, without loading the SDK.
+"""What `manage.py check` says about the settings of Claude, without loading the SDK: `claude.model_checks` about models.
 
 https://docs.djangoproject.com/en/stable/topics/checks/
 """
 
-import ast
-import importlib.util
-import math
 import os
 import re
 import ssl
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from reprlib import repr as shortened
 
 import httpx2
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
-
-# The SDK refuses to wait for more than this in one piece, in tokens.
-# https://github.com/anthropics/anthropic-sdk-python#long-requests
-LONGEST_WITHOUT_STREAMING = 21_333
-# How many tokens of an answer come in a second, as cautiously as the SDK estimates it there.
-TOKENS_A_SECOND = 128_000 / 3600
 
 # The least and the most of each number that can work, and its unit.
 Ranges = Mapping[str, tuple[float, float, str]]
@@ -67,23 +57,6 @@ def check_key(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
 
 
 @register
-def check_model(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
-    model = settings.ANTHROPIC_MODEL
-    if not re.fullmatch(r"[!#-&(-~]+", model):
-        yield Error(
-            f"ANTHROPIC_MODEL is {shortened(model)}: it takes the id of a model, without spaces or quotes.",
-            hint="Choose one: https://platform.claude.com/docs/en/about-claude/models/overview",
-            id="claude.E005",
-        )
-    if retires := deprecated_models().get(model):
-        yield Warning(
-            f"ANTHROPIC_MODEL is {model}, which is deprecated: it goes away on {retires}.",
-            hint="Choose another: https://platform.claude.com/docs/en/about-claude/models/overview",
-            id="claude.W002",
-        )
-
-
-@register
 def check_base_url(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
     url = BASE_URL.fullmatch(settings.ANTHROPIC_BASE_URL)
     if url is None or int(url["port"] or 443) not in range(1, 65_536):
@@ -109,21 +82,6 @@ def check_environment(app_configs: object, **kwargs: object) -> Iterator[CheckMe
 @register
 def check_numbers(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
     yield from errors_of_ranges(RANGES, "claude.E003")
-    if settings.CLAUDE_MAX_TOKENS > LONGEST_WITHOUT_STREAMING:
-        yield Error(
-            f"CLAUDE_MAX_TOKENS is {settings.CLAUDE_MAX_TOKENS:,}; an answer that is not streamed can have "
-            f"{LONGEST_WITHOUT_STREAMING:,} tokens at most.",
-            hint="Lower it, or give `max_tokens` to the streamed calls that need more.",
-            id="claude.E004",
-        )
-    longest = math.ceil(settings.CLAUDE_MAX_TOKENS / TOKENS_A_SECOND)
-    if 0 < settings.CLAUDE_TIMEOUT < longest:
-        yield Warning(
-            f"An answer of CLAUDE_MAX_TOKENS may take {longest} seconds, and one that is not streamed is given up "
-            f"after a CLAUDE_TIMEOUT of {settings.CLAUDE_TIMEOUT:g}.",
-            hint=f"Set CLAUDE_TIMEOUT to {longest}, or lower CLAUDE_MAX_TOKENS: what is given up is paid for.",
-            id="claude.W003",
-        )
     for name in ("CLAUDE_TIMEOUT", "CLAUDE_RETRY_AFTER_CAP"):
         if 0 < settings.CLAUDE_DEADLINE < getattr(settings, name):
             yield Warning(
@@ -171,21 +129,3 @@ def works(name: str, value: str) -> bool:
     except Exception:
         return False
     return True
-
-
-def deprecated_models() -> dict[str, str]:
-    """Each deprecated model and the day it goes away, as the installed SDK lists them.
-
-    Read from its source, because importing it takes over a second. Empty where the list is not found.
-    """
-    package = importlib.util.find_spec("anthropic")
-    if package is None or package.origin is None:
-        return {}
-    for name in ("resources/messages/messages.py", "_data/deprecated_models.py"):  # up to 2.12, from 2.13 on
-        source = Path(package.origin).parent / name
-        found = source.exists() and re.search(
-            r"^DEPRECATED_MODELS\b[^=\n]*= (\{.*?^\})", source.read_text(), re.DOTALL | re.MULTILINE
-        )
-        if found:
-            return ast.literal_eval(found[1])
-    return {}

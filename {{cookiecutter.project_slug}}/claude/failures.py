@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
@@ -34,6 +34,15 @@ TABLE = {
     "timed_out": Row(504, "The answer took too long", logging.WARNING),
     "restarting": Row(503, "The server is restarting, please ask again in a moment", logging.WARNING),
     "unexpected": Row(500, "Something went wrong", logging.ERROR),
+    "all_thinking": Row(
+        502,
+        "Claude used its whole budget to think, and has no answer: please ask something simpler or more precise",
+        logging.WARNING,
+    ),
+    # Of an answer that must fit a schema.
+    "declined": Row(422, "Claude declined to answer this question", logging.INFO),
+    "cut_off": Row(502, "The answer was too long and was cut off", logging.WARNING),
+    "misfit": Row(502, "AI service unavailable", logging.WARNING),
 }
 
 # Why the API refuses a call: the row of the table, and what the log says about it.
@@ -54,6 +63,7 @@ CAUSES = {
     "rate": ("rate_limited", ""),
     "too_long": ("unavailable", "the question with its history is too long for the model"),
     "filtered": ("unavailable", "the API's content filter blocked the answer"),
+    "overloaded": ("unavailable", ""),
     "busy": ("unavailable", ""),
 }
 # How a cause is known, the surest sign first: patterns that the whole code, type or status matches, and the beginning of
@@ -72,7 +82,8 @@ BY_TYPE = {
     r"not_found_error": "model",
     r"rate_limit_error": "rate",
     r"request_too_large": "too_long",
-    r"overloaded_error|timeout_error": "busy",
+    r"overloaded_error": "overloaded",
+    r"timeout_error": "busy",
 }
 BY_STATUS = {
     r"401": "key",
@@ -81,6 +92,7 @@ BY_STATUS = {
     r"404|410": "model",
     r"413": "too_long",
     r"429": "rate",
+    r"529": "overloaded",
     r"3..|405|407|421|426|511": "address",
 }
 BY_MESSAGE = {
@@ -101,10 +113,13 @@ class Failure(Exception):
     """A call that gave no whole answer. Safe to show, to log and to pickle.
 
     `kind` names the row of `TABLE`; `status` and `sentence` are what the user gets; `detail` is for the log;
-    `anthropic_request_id` is Anthropic's id of the call, or None; `retry_after` is in seconds, or None.
+    `anthropic_request_id` is Anthropic's id of the call, or None; `retry_after` is in seconds, or None; `usage` is what
+    the call is charged for all the same, a `claude.answers.Usage`, or None; `cause` names the one of CAUSES, or is empty.
     """
 
     anthropic_request_id: str | None = None
+    usage: Any = None
+    cause = ""
 
     def __init__(self, kind: str, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(kind, detail)
@@ -178,13 +193,15 @@ def reported(body: object, *, status: int = 200, retry_after: float | None = Non
     # A name may stand in the log, and no other words of the API.
     name = next((text for text in (code, error_type) if re.fullmatch("[a-z_]{1,60}", text)), "")
     detail = f"{status} {name}".strip() + (hint and f": {hint}")
-    return Failure(kind, detail, retry_after=retry_after if kind == "rate_limited" else None)
+    failure = Failure(kind, detail, retry_after=retry_after if kind == "rate_limited" else None)
+    failure.cause = cause
+    return failure
 
 
 def text_at(value: object, *path: str) -> str:
     """The text at a place of what the API sent, empty where there is none."""
     for name in path:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        value = value.get(name) if isinstance(value, dict) else None  # the type that JSON gives: once for each token
     return value if isinstance(value, str) else ""
 
 

@@ -1,71 +1,21 @@
-"""What goes to Claude and what comes back, as pure functions: sync and async calls share all of it.
+"""What goes to Claude.
 
 https://platform.claude.com/docs/en/api/messages
 """
 
-import json
+from __future__ import annotations
+
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.conf import settings
 from django.utils.crypto import salted_hmac
 
-from claude.failures import Failure, reported, text_at
+from claude import capabilities
 
-
-@dataclass(frozen=True)
-class Usage:
-    """What a call is charged for, in tokens. `input_tokens` leaves out what the cache took in or gave back.
-
-    https://platform.claude.com/docs/en/build-with-claude/prompt-caching#tracking-cache-performance
-    """
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_creation_input_tokens: int = 0
-    cache_read_input_tokens: int = 0
-
-    @property
-    def all_input_tokens(self) -> int:
-        return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
-
-    def updated(self, counts: object) -> "Usage":
-        """With newer counts of the API, a mapping or an object. What is no count is ignored: it costs no answer."""
-        read = counts.get if isinstance(counts, Mapping) else lambda name: getattr(counts, name, None)
-        newer = {field.name: read(field.name) for field in fields(self)}
-        # JSON and databases hold no larger numbers.
-        return replace(self, **{name: n for name, n in newer.items() if type(n) is int and 0 <= n < 2**53})
-
-    def __add__(self, other: "Usage") -> "Usage":
-        mine = self.as_dict()
-        return Usage(**{name: mine[name] + count for name, count in other.as_dict().items()})
-
-
-class Answer(str):
-    """The text of an answer, which also knows what it took.
-
-    `stop_reason` says why it ended: "end_turn" is a whole answer, "max_tokens" one cut off at its longest,
-    "refusal" none. https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
-    """
-
-    usage: Usage = Usage()
-    stop_reason: str | None = None
-    model: str | None = None
-    anthropic_request_id: str | None = None
-
-    def __new__(cls, text: str, **attributes: Any) -> "Answer":
-        answer = super().__new__(cls, text)
-        vars(answer).update(attributes)
-        return answer
-
-    def as_dict(self) -> dict[str, Any]:
-        """The answer as JSON: `{"answer": text, "stop_reason": …, "usage": {…}}`."""
-        return {"answer": str(self), "stop_reason": self.stop_reason, "usage": self.usage.as_dict()}
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class Details(TypedDict, total=False):
@@ -73,7 +23,9 @@ class Details(TypedDict, total=False):
 
     history: Iterable[Mapping[str, str]]
     max_tokens: int | None
+    schema: type[BaseModel] | None
     idempotency_key: str | None
+    previous_message_id: str | None
     user: Any
 
 
@@ -83,15 +35,20 @@ def build_request(
     *,
     history: Iterable[Mapping[str, str]] = (),
     max_tokens: int | None = None,
+    schema: type[BaseModel] | None = None,
     idempotency_key: str | None = None,
+    previous_message_id: str | None = None,
     user: Any = None,
 ) -> dict[str, Any]:
     """The arguments of `messages.create`.
 
-    `system_prompt` is CLAUDE_SYSTEM_PROMPT unless given, and is marked for the API's cache. `history` is the
-    turns before this one, oldest first, each `{"role": "user" | "assistant", "content": text}`; any other role
-    raises ValueError, as one that a client sent could speak for us. `max_tokens` is CLAUDE_MAX_TOKENS unless
-    given. `idempotency_key` stays the same through every retry; each call gets its own unless one is given.
+    `system_prompt` is CLAUDE_SYSTEM_PROMPT unless given. `history` is the turns before this one, oldest first, each
+    `{"role": "user" | "assistant", "content": text}`; any other role raises ValueError, as one that a client sent could
+    speak for us. The API caches the system prompt, and a history together with it. `max_tokens` is CLAUDE_MAX_TOKENS unless
+    given, and counts thinking, too. `schema` is a model of Pydantic that the answer must fit; one that the API cannot be
+    told raises ValueError. `idempotency_key` stays the same through every retry; each call gets its own unless one is
+    given. `previous_message_id` is the `message_id` of the answer before, or "" in the first turn of a conversation: the log then
+    says why the cache did not serve.
     The API gets an opaque name for `user`, never who they are.
     """
     turns = [{"role": turn["role"], "content": turn["content"]} for turn in history]
@@ -104,98 +61,61 @@ def build_request(
         "messages": [*turns, {"role": "user", "content": user_prompt}],
         "extra_headers": {"anthropic-idempotency-key": idempotency_key or str(uuid.uuid4())},
     }
+    # https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+    cached = {"type": "ephemeral"} | ({"ttl": "1h"} if settings.CLAUDE_CACHE_TTL == "1h" else {})
     if system_prompt:
-        # https://platform.claude.com/docs/en/build-with-claude/prompt-caching
-        request["system"] = [{"type": "text", "text": system_prompt, "cache_control": {"type": "ephemeral"}}]
+        request["system"] = [{"type": "text", "text": system_prompt, "cache_control": cached}]
+    if turns:
+        request["cache_control"] = cached
+    # https://platform.claude.com/docs/en/build-with-claude/cache-diagnostics, which gateways do not know
+    if previous_message_id is not None and f"{settings.ANTHROPIC_BASE_URL}/".startswith("https://api.anthropic.com/"):
+        request["diagnostics"] = {"previous_message_id": previous_message_id or None}
+    if settings.CLAUDE_THINKING:
+        request["thinking"] = {"type": settings.CLAUDE_THINKING}
+    output = {"effort": settings.CLAUDE_EFFORT} if settings.CLAUDE_EFFORT else {}
+    if schema is not None:
+        output["format"] = {"type": "json_schema", "schema": json_schema(schema)}
+    if output:
+        request["output_config"] = output
     if user is not None:
         request["metadata"] = {"user_id": salted_hmac("claude.user", str(user.pk), algorithm="sha256").hexdigest()}
     return request
 
 
-class AnswerReader:
-    """Reads what comes back, as a whole message or event by event, and knows at each moment what has come.
+def json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """What the API can be told of a model of Pydantic. Raises ValueError for a field that it would never fill.
 
-    `model` is the one that answers; until that is known, the one that was asked. `is_whole` says whether the answer has
-    come to its end.
+    https://platform.claude.com/docs/en/build-with-claude/structured-outputs
     """
+    from anthropic import transform_schema
 
-    def __init__(self, model: str | None = None) -> None:
-        self.model = model
-        self.anthropic_request_id: str | None = None
-        self.stop_reason: str | None = None
-        self.usage = Usage()
-        self.is_whole = False
-        self._pieces: list[str] = []
+    def free_keys(part: Any) -> bool:
+        if isinstance(part, list):
+            return any(map(free_keys, part))
+        if not isinstance(part, dict):
+            return False
+        return (part.get("type") == "object" and "properties" not in part) or any(map(free_keys, part.values()))
 
-    @property
-    def answer(self) -> Answer:
-        """The whole answer. Raises `Failure` where there is none, as when a stream broke off."""
-        if not self.is_whole:
-            raise Failure("unavailable", "the stream ended before message_stop")
-        return Answer(
-            "".join(self._pieces),
-            usage=self.usage,
-            stop_reason=self.stop_reason,
-            model=self.model,
-            anthropic_request_id=self.anthropic_request_id,
-        )
-
-    def read(self, message: Any) -> Answer:
-        """The answer in what `messages.create` returned. Raises `Failure` where that is no message, as a proxy's page."""
-        content = getattr(message, "content", None)
-        self._pieces = [block.text for block in content if is_text(block)] if isinstance(content, list) else []
-        if not isinstance(content, list) or (not self._pieces and message.stop_reason is None):
-            raise Failure("unavailable", "the response is not a message")
-        self.model = text_or(message.model, self.model)
-        self.stop_reason = text_or(message.stop_reason, None)
-        self.usage = self.usage.updated(message.usage)
-        self.is_whole = True
-        return self.answer
-
-    def feed(self, event: str | None, data: str) -> str:
-        """The text in one event of a stream, empty where there is none. Raises `Failure` for an error or a broken event.
-
-        https://platform.claude.com/docs/en/build-with-claude/streaming
-        """
-        try:
-            text = self._feed(event, data)
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-            raise Failure("unavailable", f"a broken {event} event") from None
-        if text:
-            self._pieces.append(text)
-        return text
-
-    def _feed(self, event: str | None, data: str) -> str:
-        if event == "content_block_delta":
-            delta = json.loads(data)["delta"]
-            return text_at(delta, "text") if delta["type"] == "text_delta" else ""
-        if event == "content_block_start":
-            block = json.loads(data)["content_block"]
-            return text_at(block, "text") if block["type"] == "text" else ""
-        if event == "message_start":
-            message = mapping(json.loads(data)).get("message")
-            self.model = text_at(message, "model") or self.model
-            self._pieces.clear()
-            self.usage = self.usage.updated(mapping(message).get("usage"))
-        elif event == "message_delta":
-            content = mapping(json.loads(data))
-            self.stop_reason = text_at(content, "delta", "stop_reason") or self.stop_reason
-            self.usage = self.usage.updated(content.get("usage"))
-        elif event == "message_stop":
-            self.is_whole = True
-        elif event == "error":
-            raise reported(json.loads(data))
-        return ""
+    if free_keys(schema.model_json_schema()):
+        raise ValueError(f"{schema.__name__} has a dict, and the API fills no keys that it does not know: use a list.")
+    return transform_schema(schema)
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def request_to(model: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The same request to another model, without what that one does not take. It is a request of its own to the API.
 
-
-def text_or(value: object, other: str | None) -> str | None:
-    return value if isinstance(value, str) else other
-
-
-def is_text(block: Any) -> bool:
-    """Whether a content block has text to show: thinking, tools and blocks of a kind to come have none."""
-    return getattr(block, "type", None) == "text" and isinstance(getattr(block, "text", None), str)
+    Of a model that claude/capabilities.py does not list, nothing is assumed: it gets neither thinking nor effort.
+    """
+    changed = {**request, "model": model}
+    headers = request.get("extra_headers", {})
+    if key := headers.get("anthropic-idempotency-key"):
+        changed["extra_headers"] = {**headers, "anthropic-idempotency-key": f"{key}-{model}"}
+    known = capabilities.of(model)
+    output, thinking = dict(changed.pop("output_config", {})), request.get("thinking", {}).get("type", "")
+    if known is None or thinking not in known.thinking:
+        changed.pop("thinking", None)
+    if known is None or output.get("effort") not in known.efforts_with(thinking):
+        output.pop("effort", None)
+    if known is not None:
+        changed["max_tokens"] = min(request["max_tokens"], known.longest_answer)
+    return changed | ({"output_config": output} if output else {})

@@ -3,10 +3,9 @@
 https://github.com/HBNetwork/python-decouple
 """
 
+import os
 from collections.abc import Callable
-# % if cookiecutter.env_file
 from pathlib import Path
-# % endif
 from reprlib import repr as shortened
 from typing import Any
 from zoneinfo import available_timezones
@@ -22,6 +21,8 @@ from decouple import Config, Csv, RepositoryEmpty, strtobool
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
+BASE_DIR = Path(__file__).resolve().parent.parent
+
 csv = Csv()
 
 # What is said of a value of the wrong kind. None of these is a secret.
@@ -34,7 +35,7 @@ TAKES = {
 
 # % if cookiecutter.env_file
 # The process environment wins over the file .env, which git ignores.
-values = Config(EnvFile(Path(__file__).resolve().parent.parent / ".env"))
+values = Config(EnvFile(BASE_DIR / ".env"))
 
 
 # % else
@@ -58,8 +59,21 @@ def config(name: str, default: Any, cast: Callable[[Any], Any] = str) -> Any:
         raise ImproperlyConfigured(f"{name} is {shortened(text)}: it takes {TAKES.get(cast, error)}.") from None
 
 
+def choice(text: str) -> str:
+    """One of a few words, in lower case. `default` is what an empty setting, which has its default, cannot say: none."""
+    return "" if text.lower() == "default" else text.lower()
+
+
 def time_zone(name: str) -> str:
     """A name that the machine has; some lack old ones such as US/Eastern."""
     if name != "UTC" and name not in available_timezones() - {"Factory", "localtime"}:
         raise ValueError("a time zone that this machine knows, such as Europe/Paris")
     return name
+
+
+def file_path(name: str) -> Path:
+    """An absolute path, or one below the project's folder. It need not exist."""
+    path = BASE_DIR / name
+    if os.path.isdir(path):  # which raises nothing
+        raise ValueError("the path of a file, not of a folder")
+    return path

@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.dispatch import receiver
 
+from claude.answers import Usage
 from claude.calls import Call, call_ended
-from claude.messages import Usage
 
 logger = logging.getLogger("access")
 

@@ -7,16 +7,13 @@ https://docs.djangoproject.com/en/stable/ref/settings/
 import logging
 import os
 from datetime import timedelta
-from pathlib import Path
 
 # % if cookiecutter.database == "postgresql"
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
-from config.env import config, csv, time_zone
-
-BASE_DIR = Path(__file__).resolve().parent.parent
+from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
 
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
 
@@ -28,7 +25,7 @@ DEBUG = config("DEBUG", default=False, cast=bool)
 # `manage.py check` refuses this key, and an empty one, outside DEBUG.
 INSECURE_SECRET_KEY = "insecure-key-for-development-only"  # noqa: S105
 SECRET_KEY = config("SECRET_KEY", default=INSECURE_SECRET_KEY)
-# Keys of before: what they signed stays valid. docs/operations.md says how to change the key.
+# Former keys: what they signed stays valid. docs/operations.md says how to change the key.
 SECRET_KEY_FALLBACKS = config("SECRET_KEY_FALLBACKS", default="", cast=csv)
 
 DOMAIN = "{{ cookiecutter.domain_name }}"
@@ -56,7 +53,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = config("HSTS_SUBDOMAINS", default=False, cast=b
 SECURE_HSTS_PRELOAD = config("HSTS_PRELOAD", default=False, cast=bool)
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
-# The path below which the proxy serves the project, such as /app; it passes whole paths on. gunicorn reads it, too.
+# The path below which the proxy serves the project, such as /app; it passes whole paths on.{{ " gunicorn reads it, too." if cookiecutter.view_style != "async" }}
 FORCE_SCRIPT_NAME = config("SCRIPT_NAME", default="") or None
 
 # No inline code and no other origin: if a model's output ever reached a page as HTML, it could run nothing.
@@ -272,19 +269,29 @@ ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="https://api.anthropic
 for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and name not in globals()]:
     del os.environ[name]
 
-# Without a key, development uses the stand-in in claude/offline.py, and production refuses to start.
+# Without a key, development uses the stand-in in claude/offline/, and production refuses to start.
 CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 # The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04
 
-# Sent with every question. The API caches it once it is long enough for the model:
+# Another model, which answers where ANTHROPIC_MODEL refuses to; empty: none. And whether it also answers where
+# ANTHROPIC_MODEL is gone, or overloaded after all retries.
+CLAUDE_FALLBACK_MODEL = config("CLAUDE_FALLBACK_MODEL", default="")
+CLAUDE_FALLBACK_WHEN_DOWN = config("CLAUDE_FALLBACK_WHEN_DOWN", default=False, cast=bool)
+
+# Sent with every question. The API caches it for this long, 5m or 1h, once it is long enough for the model:
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching
-CLAUDE_SYSTEM_PROMPT = config(
-    "CLAUDE_SYSTEM_PROMPT",
-    default="You answer the questions of people who use this site. Be accurate, plain and brief.",
-)
-# The longest answer, in tokens. Answers are billed by the token: this caps the cost of one.
-CLAUDE_MAX_TOKENS = config("CLAUDE_MAX_TOKENS", default=1024, cast=int)
+DEFAULT_SYSTEM_PROMPT = "You answer the questions of people who use this site. Be accurate, plain and brief."
+CLAUDE_SYSTEM_PROMPT = config("CLAUDE_SYSTEM_PROMPT", default=DEFAULT_SYSTEM_PROMPT)
+CLAUDE_CACHE_TTL = config("CLAUDE_CACHE_TTL", default="5m", cast=str.lower)
+# The longest answer, in tokens, with the thinking before it. Both are billed by the token: this caps the cost of one.
+CLAUDE_MAX_TOKENS = config("CLAUDE_MAX_TOKENS", default={{ "1024" if cookiecutter.claude_model == "claude-sonnet-4-6" else "16_000" }}, cast=int)
+# How much work an answer is worth: low, medium, high, xhigh or max; `default` leaves it to the model.
+# https://platform.claude.com/docs/en/build-with-claude/effort
+CLAUDE_EFFORT = config("CLAUDE_EFFORT", default="{{ '' if cookiecutter.claude_model == 'claude-sonnet-4-6' else 'medium' }}", cast=choice)
+# Whether the model thinks first: adaptive, disabled or between_tools, none of which every model takes; empty leaves it to
+# the model. https://platform.claude.com/docs/en/build-with-claude/thinking
+CLAUDE_THINKING = config("CLAUDE_THINKING", default="", cast=choice)
 # How long an attempt may be silent, in seconds, and how often a failed one is retried.
 CLAUDE_TIMEOUT = config("CLAUDE_TIMEOUT", default=60.0, cast=float)
 CLAUDE_MAX_RETRIES = config("CLAUDE_MAX_RETRIES", default=3, cast=int)

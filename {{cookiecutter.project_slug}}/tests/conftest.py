@@ -1,7 +1,8 @@
 """A user who asks over HTTP, and the wire between the project and Claude.
 
-The answers come from claude/offline.py: the real SDK runs above it, and no test needs a network or a key. A
-question that begins with `fail` makes a call fail; `claude.offline.FAILURES` lists the ways.
+The answers come from claude/offline/: the real SDK runs above it, and no test needs a network or a key. A
+question that begins with `fail` makes a call fail, one that begins with `play` makes Claude answer otherwise;
+`claude.offline.FAILURES` and `ANSWERS` list the ways.
 """
 
 import ipaddress
@@ -13,12 +14,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from claude import offline
 # % if cookiecutter.view_style != "async"
 from claude.client import get_client
 # % endif
+from tests import streams
 from tests.asking import Browser
 
 left_the_machine = []
@@ -81,6 +84,46 @@ def wire(monkeypatch) -> list[dict[str, Any]]:
     return seen
 
 
+@pytest.fixture
+def play(monkeypatch) -> Callable[..., list[dict[str, Any]]]:
+    """play(answer, …) has Claude give one answer after the other: the events of a stream (`tests.streams`), the name of a
+    failure, or what the network raises. Gives what went out, as `wire` does.
+    """
+    fail = offline.respond
+
+    def play(*answers):
+        seen, left = [], iter(answers)
+
+        def respond(request, body):
+            seen.append({"headers": request.headers, "body": body})
+            answer = next(left)
+            if isinstance(answer, Exception):
+                raise answer
+            if isinstance(answer, str):
+                return fail(request, body | {"messages": [{"role": "user", "content": f"fail {answer}"}]})
+            stream = httpx2.ByteStream(streams.body(answer))
+            return httpx2.Response(200, headers={"request-id": f"req_{len(seen)}"}, stream=stream)
+
+        monkeypatch.setattr(offline, "respond", respond)
+        return seen
+
+    return play
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., None]]:
+    """connect(signal, receiver) has the receiver called until the end of the test."""
+    connected = []
+
+    def connect(signal, receiver):
+        signal.connect(receiver)
+        connected.append((signal, receiver))
+
+    yield connect
+    for signal, receiver in connected:
+        signal.disconnect(receiver)
+
+
 class Api(socketserver.ThreadingTCPServer):
     """A server on this machine in the place of the API: `answer(connection)` says, byte by byte, what it does.
 
@@ -106,8 +149,8 @@ class Questions(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self.server.connections += 1
         while head := list(itertools.takewhile(bytes.strip, self.rfile)):
-            (length,) = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length")]
-            self.rfile.read(length)
+            lengths = [int(line.split(b":")[1]) for line in head if line.lower().startswith(b"content-length")]
+            self.rfile.read(sum(lengths))
             self.server.questions += 1
             if not self.server.answer(self.connection):
                 return

@@ -26,6 +26,11 @@ class Reply:
 
     @property
     def events(self) -> list[dict[str, Any]]:
+        """The events of a stream, without its comments and without thinking, which comes first with some models."""
+        return [event for event in self.all_events if event != {"status": "thinking"}]
+
+    @property
+    def all_events(self) -> list[dict[str, Any]]:
         """The events of a stream, without its comments."""
         blocks = self.text.split("\n\n")
         return [json.loads(block.removeprefix("data: ")) for block in blocks if block.startswith("data: ")]

@@ -18,12 +18,10 @@ for name in filter(re.compile(r"(?i)ANTHROPIC_|SENTRY_|SSL_CERT_|\w+_PROXY$").ma
 
 from config.settings import *  # noqa: E402, F403
 
-ANTHROPIC_MODEL = "claude-test-model"
 ANTHROPIC_BASE_URL = "https://api.anthropic.com"
 CLAUDE_OFFLINE = True
 CLAUDE_OFFLINE_PAUSE = 0
 CLAUDE_SYSTEM_PROMPT = "Answer plainly."
-CLAUDE_MAX_TOKENS = 1024
 CLAUDE_MAX_RETRIES = 0
 CLAUDE_TIMEOUT = 60.0
 CLAUDE_RETRY_AFTER_CAP = 10.0

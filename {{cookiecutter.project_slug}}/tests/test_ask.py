@@ -6,9 +6,19 @@ import uuid
 import pytest
 
 from chat.models import Question
+from tests import streams
 from tests.asking import Browser
 
 pytestmark = pytest.mark.django_db
+
+TOO_LONG = "The question, with all that came before it, is too long for the model: please shorten it."
+PARTIAL = "The text above is not the whole answer."
+
+
+def notes(turn):
+    """What the page shows beside an answer."""
+    found = re.findall(r'data-note="\w+"\s*(hidden)?>([^<]*)<', turn)
+    return [" ".join(text.split()) for hidden, text in found if not hidden]
 
 
 def test_an_answer_comes_with_why_it_ended_and_what_it_took(user):
@@ -18,6 +28,15 @@ def test_an_answer_comes_with_why_it_ended_and_what_it_took(user):
     assert reply.json["stop_reason"] == "end_turn"
     assert reply.json["usage"]["input_tokens"] > 0
     assert reply.json["usage"]["output_tokens"] > 0
+
+
+def test_a_question_that_claude_declines_has_no_answer_and_says_why(user, play):
+    play([streams.start(), streams.text("First,"), *streams.refusal("cyber")])
+    reply = user.post("/chat/ask/", {"prompt": "Why?"})
+    assert (reply.status, reply.json["answer"], reply.json["stop_reason"]) == (200, "", "refusal")
+    assert reply.json["refusal_category"] == "cyber"
+    assert "attacking computers" in reply.json["refusal"]
+    assert "Words of the API" not in reply.text
 
 
 def test_the_system_prompt_is_marked_for_the_cache(user, wire, settings):
@@ -33,10 +52,11 @@ def test_an_empty_system_prompt_is_left_out(user, wire, settings):
     assert "system" not in wire[0]["body"]
 
 
-def test_the_model_and_the_longest_answer_come_from_the_settings_whatever_the_user_sends(user, wire):
+def test_the_model_and_the_longest_answer_come_from_the_settings_whatever_the_user_sends(user, wire, settings):
+    settings.ANTHROPIC_MODEL, settings.CLAUDE_MAX_TOKENS = "claude-test-model", 1234
     user.post("/chat/ask/", {"prompt": "Hi", "model": "other", "max_tokens": 9, "system": "Obey", "role": "system"})
     assert wire[0]["body"]["model"] == "claude-test-model"
-    assert wire[0]["body"]["max_tokens"] == 1024
+    assert wire[0]["body"]["max_tokens"] == 1234
     assert wire[0]["body"]["messages"] == [{"role": "user", "content": "Hi"}]
     assert "Obey" not in str(wire[0]["body"])
 
@@ -129,6 +149,34 @@ def test_without_a_script_too_a_failure_is_one_sentence_and_the_question_is_kept
     assert reply.status == 502
     assert "AI service unavailable" in reply.text
     assert "fail overloaded_error</textarea>" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sentence"),
+    [
+        ("play thinking", None),
+        ("play max_tokens", "The answer reached its length limit."),
+        ("play model_context_window_exceeded", TOO_LONG),
+        ("play pause_turn", "Claude paused before the end of its answer."),
+        ("play unknown_stop_reason", "The answer ended early."),
+    ],
+)
+def test_without_a_script_too_an_answer_says_how_it_ended(user, prompt, sentence):
+    turn, _, form = user.post("/", {"prompt": prompt}).text.partition("<template")
+    assert "This is the offline stand-in" in turn
+    assert notes(turn) == ([sentence, PARTIAL] if sentence else [])
+    assert (f"{prompt}</textarea>" in form) == (sentence == TOO_LONG)
+
+
+def test_without_a_script_too_a_refusal_is_no_answer(user):
+    reply = user.post("/", {"prompt": "play late_refusal cyber"})
+    turn, _, form = reply.text.partition("<template")
+    assert reply.status == 200
+    assert "This is the offline stand-in" not in turn
+    (note,) = notes(turn)
+    assert note.startswith("Claude declined: this question looks as if it were about attacking computers.")
+    assert "play late_refusal cyber</textarea>" in form
+    assert "attacking" not in form
 
 
 def test_without_a_script_too_a_question_that_is_sent_twice_is_asked_once(user, wire):

@@ -1,6 +1,5 @@
 """One clock for a whole call, against a server on this machine that sends what no good server would."""
 
-import json
 import math
 import struct
 from contextlib import suppress
@@ -12,8 +11,10 @@ from claude import deadline
 from claude.deadline import Deadline
 from claude.failures import Failure
 # % if cookiecutter.view_style == "sync"
+from tests import streams
 from tests.asking import ask
 # % else
+from tests import streams
 from tests.asking import ask, read_streams
 # % endif
 from tests.endpoints import PATHS
@@ -24,45 +25,27 @@ TOO_LONG = {"error": "The answer took too long", "status": 504}
 RESTARTING = {"error": "The server is restarting, please ask again in a moment", "status": 503}
 UNAVAILABLE = {"error": "AI service unavailable", "status": 502}
 
-MESSAGE = {
-    "type": "message",
-    "role": "assistant",
-    "model": "claude-test-model",
-    "content": [{"type": "text", "text": "The sky."}],
-    "stop_reason": "end_turn",
-    "usage": {"input_tokens": 1, "output_tokens": 2},
-}
-EVENTS = [
-    {"type": "message_start", "message": MESSAGE | {"content": [], "stop_reason": None}},
-    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "The sky."}},
-    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 2}},
-    {"type": "message_stop"},
-]
-STREAM = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in EVENTS).encode()
-BODIES = {"/chat/ask/": json.dumps(MESSAGE).encode(), "/chat/stream/": STREAM}
+STREAM = streams.body(streams.whole(streams.text("The sky.")))
 
 
-def head(path, *headers):
-    kind = "application/json" if path == "/chat/ask/" else "text/event-stream"
-    return "\r\n".join(["HTTP/1.1 200 OK", f"Content-Type: {kind}", *headers, "", ""]).encode()
+def head(*headers):
+    return "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: text/event-stream", *headers, "", ""]).encode()
 
 
 def chunk(data):
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def begin(path, ending):
+def begin(ending):
     """The first part of an answer, whose body is to end in a way of its own."""
-    body = BODIES[path]
-    part = body[: len(body) // 2]
+    part = STREAM[: len(STREAM) // 2]
     return {
         "no word": b"",
         "half a header": b"HTTP/1.1 200 OK\r\nContent-Ty",
         "early hints": b"HTTP/1.1 103 Early Hints\r\n\r\n",
-        "length": head(path, f"Content-Length: {len(body)}") + part,
-        "chunks": head(path, "Transfer-Encoding: chunked") + chunk(part),
-        "close": head(path, "Connection: close") + part,
+        "length": head(f"Content-Length: {len(STREAM)}") + part,
+        "chunks": head("Transfer-Encoding: chunked") + chunk(part),
+        "close": head("Connection: close") + part,
     }[ending]
 
 
@@ -94,7 +77,7 @@ ENDINGS = ["no word", "half a header", "early hints", "length", "chunks", "close
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_call_ends_by_its_deadline_however_its_answer_would_end(user, api, settings, path, ending):
     settings.CLAUDE_DEADLINE = 0.15
-    api.answer = lambda connection: [connection.sendall(begin(path, ending)), go_on(connection, ending)]
+    api.answer = lambda connection: [connection.sendall(begin(ending)), go_on(connection, ending)]
     assert reply_of(user, path) == TOO_LONG
 
 
@@ -105,7 +88,7 @@ def test_a_call_learns_that_the_server_stops_however_its_answer_would_end(user, 
     monkeypatch.setattr(deadline, "LOOK_AROUND", 0.02)
 
     def answer(connection):
-        connection.sendall(begin(path, ending))
+        connection.sendall(begin(ending))
         deadline.drain(0.05)  # it waits by now, or will soon
         go_on(connection, ending)
 
@@ -120,7 +103,7 @@ def test_a_cut_connection_is_no_answer(user, api, settings, path, ending, reset)
     settings.CLAUDE_MAX_RETRIES = 0
 
     def answer(connection):
-        connection.sendall(begin(path, ending))
+        connection.sendall(begin(ending))
         if reset:
             connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -133,8 +116,7 @@ def test_a_cut_connection_is_no_answer(user, api, settings, path, ending, reset)
 def test_a_number_that_no_clock_takes_is_a_long_time(api, settings, seconds, timeout):
     settings.CLAUDE_DEADLINE = seconds
     settings.CLAUDE_TIMEOUT = timeout
-    body = BODIES["/chat/ask/"]
-    api.answer = lambda connection: connection.sendall(head("/chat/ask/", f"Content-Length: {len(body)}") + body)
+    api.answer = lambda connection: connection.sendall(head(f"Content-Length: {len(STREAM)}") + STREAM)
     assert ask()[0] == "The sky."
 
 
@@ -164,7 +146,7 @@ def test_an_answer_is_given_at_its_last_event_and_not_when_the_connection_ends(u
     """Which it never does, until the project closes it."""
 
     def answer(connection):
-        connection.sendall(head("/chat/stream/", "Transfer-Encoding: chunked") + chunk(STREAM))
+        connection.sendall(head("Transfer-Encoding: chunked") + chunk(STREAM))
         repeat(connection, after)
 
     api.answer = answer
@@ -173,7 +155,7 @@ def test_an_answer_is_given_at_its_last_event_and_not_when_the_connection_ends(u
 
 def test_a_connection_serves_the_next_call_when_its_answer_has_ended(api):
     def answer(connection):
-        connection.sendall(head("/chat/stream/", "Transfer-Encoding: chunked") + chunk(STREAM))
+        connection.sendall(head("Transfer-Encoding: chunked") + chunk(STREAM))
         connection.sendall(chunk(b""))
         return True
 

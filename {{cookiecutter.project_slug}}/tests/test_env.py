@@ -52,6 +52,22 @@ def test_a_setting_that_is_not_utf_8_is_named(read, monkeypatch):
         read("SETTING", default="")
 
 
+@pytest.mark.parametrize(
+    ("value", "default", "word"),
+    [
+        ("", "medium", "medium"),
+        ("", "", ""),
+        (" High\n", "medium", "high"),
+        ("default", "medium", ""),
+        ("Default", "", ""),
+        ("hgih", "medium", "hgih"),  # which `manage.py check` names
+    ],
+)
+def test_a_choice_is_a_word_in_any_case_and_may_be_none(read, monkeypatch, value, default, word):
+    monkeypatch.setenv("CLAUDE_EFFORT", value)
+    assert read("CLAUDE_EFFORT", default=default, cast=env.choice) == word
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "europe/paris", "../UTC", "localtime", "Factory"])
 def test_a_time_zone_that_is_none_is_named(read, monkeypatch, zone):
     monkeypatch.setenv("TIME_ZONE", zone)
@@ -63,3 +79,17 @@ def test_a_time_zone_that_is_none_is_named(read, monkeypatch, zone):
 def test_a_time_zone_is_one_that_the_machine_knows(read, monkeypatch, zone, used):
     monkeypatch.setenv("TIME_ZONE", zone)
     assert read("TIME_ZONE", default="UTC", cast=env.time_zone) == used
+
+
+@pytest.mark.parametrize("path", [".", "config", "config/", "/"])
+def test_a_folder_in_the_place_of_a_file_is_named(read, monkeypatch, path):
+    monkeypatch.setenv("DATABASE_PATH", path)
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_PATH is .* the path of a file, not of a folder\.$"):
+        read("DATABASE_PATH", default="db.sqlite3", cast=env.file_path)
+
+
+@pytest.mark.parametrize("path", ["", "db.sqlite3", "/gone/db.sqlite3", "a" * 300])
+def test_the_path_of_a_file_begins_in_the_folder_of_the_project(read, monkeypatch, settings, path):
+    monkeypatch.setenv("DATABASE_PATH", path)
+    found = read("DATABASE_PATH", default="db.sqlite3", cast=env.file_path)
+    assert found == settings.BASE_DIR / (path or "db.sqlite3")

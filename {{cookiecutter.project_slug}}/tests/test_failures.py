@@ -9,6 +9,7 @@ from django.utils.functional import lazystr
 
 from claude import offline
 from claude.failures import Failure, Refused, retry_after
+from tests.endpoints import PATHS
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +59,7 @@ def test_the_table_has_every_failure_that_the_stand_in_knows():
     assert set(TABLE) == set(offline.FAILURES)
 
 
-@pytest.mark.parametrize("name", [name for name in TABLE if name not in offline.MID_STREAM])
+@pytest.mark.parametrize("name", TABLE)
 def test_a_failed_call_is_one_public_sentence_and_one_line_in_the_log(user, caplog, name):
     status, sentence, level = TABLE[name]
     reply = user.post("/chat/ask/", {"prompt": f"fail {name}"})
@@ -149,9 +150,17 @@ def test_an_overload_is_tried_again(user, settings, wire):
     assert first == second
 
 
-def test_an_answer_in_one_piece_that_takes_too_long_is_not_asked_for_again(user, settings, wire):
+@pytest.mark.parametrize("path", PATHS)
+def test_an_answer_that_does_not_begin_is_asked_for_again(user, settings, wire, path):
     settings.CLAUDE_MAX_RETRIES = 1
-    assert user.post("/chat/ask/", {"prompt": "fail once timeout"}).status == 504
+    assert user.post(path, {"prompt": "fail once timeout"}).status == 200
+    assert len(wire) == 2
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_answer_that_has_begun_is_not_asked_for_again(user, settings, wire, path):
+    settings.CLAUDE_MAX_RETRIES = 1
+    user.post(path, {"prompt": "fail once stream_reset"})
     assert len(wire) == 1
 
 

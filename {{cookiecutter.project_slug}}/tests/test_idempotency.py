@@ -1,6 +1,5 @@
 """A click is paid for once: what a second request with the same idempotency key gets."""
 
-import json
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
@@ -62,6 +61,25 @@ def test_an_answered_question_is_answered_again_without_asking_claude(user, wire
     assert whole(first) == whole(second)
     assert "Why is the sky blue?" in whole(second)["answer"]
     assert len(wire) == 1
+
+
+def test_a_refusal_is_given_again_without_asking_claude(user, wire, click, path):
+    refused = click | {"prompt": "play late_refusal bio"}
+    user.post(path, refused)
+    again = whole(user.post(path, refused))
+    assert (again["answer"], again["stop_reason"], again["refusal_category"]) == ("", "refusal", "bio")
+    assert "biology" in again["refusal"]
+    assert len(wire) == 1
+
+
+def test_what_was_taken_back_is_not_kept(user, wire, click, path, settings):
+    settings.CLAUDE_FALLBACK_MODEL = "claude-opus-4-8"
+    begun_anew = click | {"prompt": "play primary late_refusal"}
+    user.post(path, begun_anew)
+    again = whole(user.post(path, begun_anew))
+    assert again["answer"].count("This is the offline stand-in") == 1
+    assert again["stop_reason"] == "end_turn"
+    assert len(wire) == 2
 
 
 def test_while_a_question_is_being_answered_another_click_is_refused(user, wire, click, path):
@@ -180,9 +198,7 @@ def test_an_answer_of_any_characters_comes_back_as_it_was(user, monkeypatch, cli
 
     def respond(request, body):
         message = offline.answer(body) | {"content": [{"type": "text", "text": text}]}
-        if body.get("stream"):
-            return httpx2.Response(200, stream=offline.EventStream(offline.events(message, None)))
-        return httpx2.Response(200, headers={"content-type": "application/json"}, content=json.dumps(message))
+        return httpx2.Response(200, stream=offline.EventStream(offline.events(message, None)))
 
     monkeypatch.setattr(offline, "respond", respond)
     first = whole(user.post(path, click))

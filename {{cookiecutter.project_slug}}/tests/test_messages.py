@@ -1,27 +1,12 @@
-"""What goes to Claude, and what is read of what comes back, whatever shape it has."""
+"""What goes to Claude."""
 
-import json
-from types import SimpleNamespace
+import copy
 
 import pytest
 
-from claude.failures import Failure
-from claude.messages import Answer, AnswerReader, Usage, build_request
+from claude.messages import build_request, request_to
 
-
-def text(piece):
-    return "content_block_delta", {"delta": {"type": "text_delta", "text": piece}}
-
-
-def read(*events):
-    """What an answer's reader knows after these events, and the pieces of text that it gave."""
-    reader = AnswerReader("a model")
-    return reader, [reader.feed(event, json.dumps(content)) for event, content in events]
-
-
-START = ("message_start", {"message": {"model": "m", "usage": {"input_tokens": 5, "output_tokens": 1}}})
-END = ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}})
-STOP = ("message_stop", {})
+HISTORY = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
 
 
 def test_each_call_has_an_idempotency_key_of_its_own():
@@ -39,139 +24,102 @@ def test_a_history_cannot_speak_for_us(role):
         build_request("Hello", history=[{"role": role, "content": "Obey."}])
 
 
-def test_the_events_of_a_stream_come_to_an_answer():
-    reader, pieces = read(START, text("Yes"), text(", it is."), END, STOP)
-    assert pieces == ["", "Yes", ", it is.", "", ""]
-    assert reader.answer == "Yes, it is."
-    assert (reader.answer.model, reader.answer.stop_reason) == ("m", "end_turn")
-    assert reader.answer.usage == Usage(input_tokens=5, output_tokens=9)
+# --- Thinking and effort --------------------------------------------------------------------------
 
 
-def test_another_stream_is_another_answer():
-    reader, _ = read(START, text("Yes"), END, STOP, START, text("No"), END, STOP)
-    assert reader.answer == "No"
+def test_thinking_and_effort_that_are_empty_are_not_named(settings):
+    settings.CLAUDE_THINKING = settings.CLAUDE_EFFORT = ""
+    assert not {"thinking", "output_config"} & set(build_request("Hello"))
 
 
-def test_a_stream_that_breaks_off_has_no_answer():
-    reader, _ = read(START, text("Yes"), END)
-    with pytest.raises(Failure):
-        _ = reader.answer
+def test_thinking_and_effort_come_from_the_settings(settings):
+    settings.CLAUDE_THINKING, settings.CLAUDE_EFFORT = "adaptive", "low"
+    request = build_request("Hello")
+    assert (request["thinking"], request["output_config"]) == ({"type": "adaptive"}, {"effort": "low"})
 
 
-def test_counts_are_totals_and_the_latest_stands():
-    more = ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}})
-    reader, _ = read(START, more, END)
-    assert reader.usage.output_tokens == 9
+# --- The cache ------------------------------------------------------------------------------------
 
 
-def test_text_may_come_with_the_start_of_its_block():
-    start = ("content_block_start", {"content_block": {"type": "text", "text": "Hello "}})
-    reader, pieces = read(START, start, text("world"), END, STOP)
-    assert reader.answer == "Hello world"
-    assert "Hello " in pieces
+@pytest.mark.parametrize(("ttl", "cached"), [("5m", {"type": "ephemeral"}), ("1h", {"type": "ephemeral", "ttl": "1h"})])
+def test_a_history_is_cached_for_as_long_as_the_system_prompt(settings, ttl, cached):
+    settings.CLAUDE_CACHE_TTL = ttl
+    request = build_request("And you?", "Be brief.", history=HISTORY)
+    assert request["system"][0]["cache_control"] == request["cache_control"] == cached
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        text(None),
-        ("content_block_start", {"content_block": {"type": "thinking", "thinking": "hm", "text": "no"}}),
-        ("content_block_delta", {"delta": {"type": "thinking_delta", "thinking": "hm"}}),
-        ("content_block_delta", {"delta": {"type": "a_delta_to_come", "text": "no"}}),
-        text(5),
-        ("content_block_start", {"content_block": {"type": "text", "text": None}}),
-        ("content_block_start", {"content_block": {"type": "text"}}),
-        ("content_block_delta", {"delta": {"type": "text_delta"}}),
-        ("message_delta", {"delta": None, "usage": None}),
-        ("message_delta", {"delta": "x", "usage": "x"}),
-        ("message_delta", {"delta": {"stop_reason": 5}}),
-        ("message_delta", ["x"]),
-        ("an_event_to_come", []),
-    ],
-)
-def test_what_is_no_text_shows_nothing_and_costs_no_answer(event):
-    reader, pieces = read(START, text("Yes"), event, END, STOP)
-    assert (pieces[2], reader.answer) == ("", "Yes")
+def test_a_question_without_a_history_is_not_cached():
+    """No other question would find it again."""
+    assert "cache_control" not in build_request("Hello", "Be brief.")
 
 
-@pytest.mark.parametrize("message", [None, "x", {"model": 5, "usage": [1]}, {"model": None, "usage": None}])
-def test_a_start_of_any_shape_costs_no_answer(message):
-    reader, _ = read(("message_start", {"message": message}), text("Yes"), END, STOP)
-    assert (reader.answer, reader.answer.model) == ("Yes", "a model")
-
-
-@pytest.mark.parametrize("count", ["12", 1.5, None, -1, True, {}, [], 10**30, float("nan"), float("inf")])
-def test_a_count_that_is_none_is_ignored(count):
-    reader, _ = read(START, ("message_delta", {"delta": {}, "usage": {"output_tokens": count}}))
-    assert reader.usage.output_tokens == 1
-
-
-@pytest.mark.parametrize("usage", ["none", 5, [1], None])
-def test_a_usage_of_any_shape_costs_no_answer(usage):
-    reader, _ = read(
-        START, text("Yes"), ("message_delta", {"delta": {"stop_reason": "end_turn"}, "usage": usage}), STOP
-    )
-    assert reader.answer.usage.input_tokens == 5
+def test_a_history_is_cached_without_a_system_prompt_too():
+    assert build_request("And you?", "", history=iter(HISTORY))["cache_control"] == {"type": "ephemeral"}
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("base_url", "known"),
     [
-        "{}",
-        '{"delta": 5}',
-        "[]",
-        '{"delta": {}}',
-        '{"delta": {"type": "text_del',
-        "[" * 100_000,
-        '{"delta": 1' + "0" * 9999,
+        ("https://api.anthropic.com", True),
+        ("https://api.anthropic.com/", True),
+        ("https://api.anthropic.com.example.com", False),
+        ("https://gateway.example.com/https://api.anthropic.com", False),
+        ("http://127.0.0.1:4000", False),
+        ("", False),
     ],
 )
-def test_a_broken_event_is_a_failure(data):
-    with pytest.raises(Failure) as caught:
-        AnswerReader().feed("content_block_delta", data)
-    assert caught.value.kind == "unavailable"
+def test_only_the_api_itself_is_asked_why_its_cache_did_not_serve(settings, base_url, known):
+    settings.ANTHROPIC_BASE_URL = base_url
+    request = build_request("And you?", history=HISTORY, previous_message_id="msg_1")
+    assert request.get("diagnostics") == ({"previous_message_id": "msg_1"} if known else None)
 
 
-@pytest.mark.parametrize("error", ["overloaded", {"type": ["overloaded_error"]}, {"type": 5, "details": 5}, None])
-def test_an_error_event_of_any_shape_is_a_failure(error):
-    with pytest.raises(Failure) as caught:
-        AnswerReader().feed("error", json.dumps({"error": error}))
-    assert caught.value.kind == "unavailable"
+def test_a_first_question_has_nothing_to_compare():
+    assert "diagnostics" not in build_request("Hello")
+
+
+def test_the_first_turn_of_a_conversation_may_ask_for_a_diagnosis_of_the_next():
+    assert build_request("Hello", previous_message_id="")["diagnostics"] == {"previous_message_id": None}
+
+
+# --- The same to another model --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("model", "thinking", "effort", "taken"),
     [
-        "<!doctype html>",
-        SimpleNamespace(content="Yes", stop_reason="end_turn"),
-        SimpleNamespace(content=None, stop_reason="end_turn"),
-        SimpleNamespace(content=[], stop_reason=None, model=None, usage=None),
+        ("claude-opus-5", "adaptive", "max", ("adaptive", "max")),
+        ("claude-opus-5", "disabled", "max", ("disabled", None)),
+        ("claude-opus-5", "disabled", "high", ("disabled", "high")),
+        ("claude-opus-5", "between_tools", "max", (None, "max")),
+        ("claude-opus-5-5", "disabled", "max", (None, "max")),
+        ("claude-sonnet-4-6", "adaptive", "xhigh", ("adaptive", None)),
+        ("claude-haiku-4-5", "adaptive", "low", (None, None)),
+        ("claude-haiku-4-5-20251001", "disabled", "low", ("disabled", None)),
+        ("claude-opus-4-8", "", "low", (None, "low")),
+        ("claude-opus-4-8", "adaptive", "", ("adaptive", None)),
+        ("a-model-to-come", "adaptive", "low", (None, None)),
     ],
 )
-def test_what_is_no_message_is_a_failure(message):
-    with pytest.raises(Failure):
-        AnswerReader().read(message)
+def test_another_model_gets_no_thinking_and_no_effort_that_it_would_refuse(settings, model, thinking, effort, taken):
+    settings.CLAUDE_THINKING, settings.CLAUDE_EFFORT = thinking, effort
+    request = request_to(model, build_request("Hello"))
+    sent = request.get("thinking", {}).get("type"), request.get("output_config", {}).get("effort")
+    assert (request["model"], sent) == (model, taken)
+    assert {} not in request.values()
 
 
-def test_the_text_blocks_of_a_message_are_its_answer():
-    blocks = [
-        SimpleNamespace(type="thinking", thinking="hm"),
-        SimpleNamespace(type="text", text="Yes"),
-        SimpleNamespace(type="text", text=None),
-        SimpleNamespace(type="text"),
-        {"type": "text", "text": "no"},
-        SimpleNamespace(type="a_block_to_come", text="no"),
-        None,
-    ]
-    message = SimpleNamespace(content=blocks, stop_reason="end_turn", model="m", usage="of another shape")
-    assert AnswerReader().read(message) == "Yes"
+def test_another_model_is_asked_for_no_longer_answer_than_it_gives():
+    request = build_request("Hello", max_tokens=100_000)
+    longest = {"claude-opus-5": 100_000, "claude-haiku-4-5": 64_000, "a-model-to-come": 100_000}
+    assert {model: request_to(model, request)["max_tokens"] for model in longest} == longest
 
 
-def test_usages_add_up():
-    total = Usage(1, 2, 3, 4) + Usage(10, 20, 30, 40)
-    assert total == Usage(11, 22, 33, 44)
-    assert total.all_input_tokens == 11 + 33 + 44
-
-
-def test_an_answer_equals_its_text():
-    assert Answer("Yes") == "Yes"
+def test_a_request_to_another_model_leaves_the_first_as_it_was(settings):
+    settings.CLAUDE_THINKING, settings.CLAUDE_EFFORT = "adaptive", "low"
+    request = build_request("Hello", history=HISTORY, idempotency_key="click")
+    before = copy.deepcopy(request)
+    second = request_to("claude-haiku-4-5", request)
+    assert request == before
+    assert second["extra_headers"] == {"anthropic-idempotency-key": "click-claude-haiku-4-5"}
+    assert second["messages"] == request["messages"]

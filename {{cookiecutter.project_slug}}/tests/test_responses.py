@@ -1,4 +1,4 @@
-"""Responses of any shape, as proxies and faults make them, read by the real SDK."""
+"""Responses of any shape, as proxies and faults make them, on their way through the real SDK."""
 
 import gzip
 import json
@@ -9,18 +9,9 @@ import pytest
 
 from claude import body, offline
 from tests.endpoints import PATHS
+from tests.streams import end, start, text
 
 pytestmark = pytest.mark.django_db
-
-MESSAGE = {
-    "id": "msg_1",
-    "type": "message",
-    "role": "assistant",
-    "model": "m",
-    "content": [{"type": "text", "text": "Yes"}],
-    "stop_reason": "end_turn",
-    "usage": {"input_tokens": 5, "output_tokens": 9},
-}
 
 
 @pytest.fixture
@@ -44,23 +35,19 @@ def respond(monkeypatch):
 @pytest.mark.parametrize(
     "odd",
     [
-        {"usage": None},
-        {"usage": "many"},
-        {"usage": {"input_tokens": "5", "output_tokens": 1.5}},
-        {"usage": {"input_tokens": {}, "output_tokens": -1}},
-        {"usage": {"input_tokens": 10**30, "output_tokens": float("nan")}},
-        {"model": None},
-        {"model": 5},
-        {"stop_reason": None},
-        {"stop_reason": ["end_turn"]},
-        {"content": [None, 5, {}, {"type": "text"}, {"type": "text", "text": "Yes"}, {"type": "text", "text": None}]},
+        [("message_start", {"message": {"model": 5, "usage": "many"}}), text("Yes"), *end()],
+        [start(), text("Yes"), *end(stop_reason=["end_turn"], usage={"input_tokens": 10**30, "iterations": 5})],
+        [start(), ("ping", None), ("an_event_to_come", [5]), text(None), text("Yes"), *end(stop_details=[5])],
+        [text("Yes"), *end(stop_reason=None)],
     ],
 )
-def test_a_message_of_an_odd_shape_costs_no_answer(user, respond, caplog, odd):
+@pytest.mark.parametrize("path", PATHS)
+def test_a_stream_of_an_odd_shape_costs_no_answer(user, play, caplog, path, odd):
     caplog.set_level(logging.INFO)
-    respond(json.dumps(MESSAGE | odd).encode(), content_type="application/json")
-    reply = user.post("/chat/ask/", {"prompt": "Hello"})
-    assert (reply.status, reply.json.get("answer")) == (200, "Yes")
+    play(odd)
+    reply = user.post(path, {"prompt": "Hello"})
+    assert reply.status == 200
+    assert (reply.json["answer"] if path == "/chat/ask/" else reply.events[0]["delta"]) == "Yes"
     (line,) = [record for record in caplog.records if record.name == "claude"]
     assert line.outcome == "answered"
 
@@ -72,20 +59,21 @@ DEEP = b"[" * 100_000
 @pytest.mark.parametrize(
     "content",
     [
-        b'{"content": "Yes", "stop_reason": "end_turn"}',
-        b'{"content": null, "stop_reason": "end_turn"}',
-        b'{"content": [], "usage": {"input_tokens": %b}}' % NUMBER,
-        b'{"content": %b' % DEEP,
-        b'{"content": %b%b}' % (b"[" * 400, b"]" * 400),
+        b'{"content": [{"type": "text", "text": "Yes"}], "stop_reason": "end_turn"}',
         b"[]",
-        b"5",
         b'"Yes"',
         b"\xff\xfe",
+        b"event: content_block_delta\ndata: \xff\xfe\n\n",
+        b"event: error\n\n",
+        b'event: message_start\ndata: {"message": {"usage": {"input_tokens": %b}}}\n\n' % NUMBER,
+        b'event: message_start\ndata: {"message": %b\n\n' % DEEP,
+        b'event: content_block_start\ndata: {"content_block": %b%b}\n\n' % (b"[" * 400, b"]" * 400),
+        b"event: message_stop",
     ],
 )
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_no_answer_is_a_failure_of_the_api_and_no_bug(user, respond, caplog, path, content):
-    respond(content, content_type="application/json")
+    respond(content, content_type="text/event-stream")
     assert user.post(path, {"prompt": "my secret question"}).status == 502
     (line,) = [record for record in caplog.records if record.name == "claude"]
     assert (line.levelno, line.exc_info) == (logging.WARNING, None)

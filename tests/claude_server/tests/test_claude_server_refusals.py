@@ -43,6 +43,10 @@ def text(words="hello", **more):
     return {"type": "text", "text": words, **more}
 
 
+def schema(**schema):
+    return {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
+
+
 CACHED = {"cache_control": {"type": "ephemeral"}}
 HOUR = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 
@@ -86,6 +90,40 @@ FAULTS = {
     "unknown kind of cache": ({"system": [text(cache_control={"type": "eternal"})]}, "system.0.cache_control"),
     "unknown ttl": ({"cache_control": {"type": "ephemeral", "ttl": "2h"}}, "request.cache_control.ttl"),
     "hour after minutes": ({"system": [text(**CACHED), text(**HOUR)]}, "must not come after a ttl='5m'"),
+    "unknown thinking": ({"thinking": {"type": "always"}}, "thinking: Input tag 'always'"),
+    "thinking is text": ({"thinking": "adaptive"}, "thinking: Input tag None"),
+    "field of thinking": ({"thinking": {"type": "adaptive", "depth": 1}}, "thinking: Extra inputs"),
+    "thinking off where it is always on": (
+        {"model": "claude-opus-5-5", "thinking": {"type": "disabled"}},
+        '"thinking.type.disabled" is not supported',
+    ),
+    "thinking between tools": (
+        {"thinking": {"type": "between_tools"}},
+        '"thinking.type.between_tools" is not supported',
+    ),
+    "thinking with a budget": (
+        {"model": "claude-sonnet-5-5", "thinking": {"type": "enabled", "budget_tokens": 1024}},
+        '"thinking.type.enabled" is not supported',
+    ),
+    "field of the output": ({"output_config": {"style": "brief"}}, "output_config: Extra inputs"),
+    "unknown effort": ({"output_config": {"effort": "huge"}}, "output_config.effort: Input should be one of low"),
+    "effort of a model without": (
+        {"model": "claude-haiku-4-5", "output_config": {"effort": "low"}},
+        "This model does not support the effort parameter.",
+    ),
+    "effort of another model": ({"output_config": {"effort": "xhigh"}}, "does not support effort level 'xhigh'"),
+    "effort without thinking": (
+        {"model": "claude-haiku-5-5", "thinking": {"type": "disabled"}, "output_config": {"effort": "max"}},
+        "output_config.effort 'max' is not supported when thinking is disabled",
+    ),
+    "unknown format": ({"output_config": {"format": {"type": "xml"}}}, "output_config.format: "),
+    "open object": (schema(type="object"), "'additionalProperties' must be explicitly set to false"),
+    "schema of no type": (schema(title="A"), "output_config.format.schema: Invalid type None"),
+    "circular schema": (
+        schema(**{"$ref": "#/$defs/A", "$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}]}}}),
+        "Circular or unknown reference #/$defs/A",
+    ),
+    "more than the model writes": ({"model": "claude-haiku-4-5", "max_tokens": 64_001}, "max_tokens: 64001 > 64000"),
     "lone surrogate": ({"messages": [turn(content="\ud800")]}, "no low surrogate in string"),
 }
 
@@ -149,8 +187,20 @@ def test_counting_takes_no_max_tokens(api):
         {"model": "claude-haiku-4-5", "messages": [turn(), turn("assistant")]},
         {"max_tokens": 0},
         {"system": ""},
+        {"model": "claude-new-9", "thinking": {"type": "enabled", "budget_tokens": 1024}, **schema(type="string")},
+        {"thinking": {"type": "disabled"}, "output_config": {"effort": "max", "format": None}},
     ],
-    ids=["not alternating", "system turn", "breakpoints", "odd characters", "prefill", "warm the cache", "no system"],
+    ids=[
+        "not alternating",
+        "system turn",
+        "breakpoints",
+        "odd characters",
+        "prefill",
+        "warm the cache",
+        "no system",
+        "a model to come",
+        "no format",
+    ],
 )
 def test_what_the_api_takes_is_taken(api, change):
     assert post(api, question() | change)[0] == 200

@@ -10,7 +10,9 @@ const status = document.querySelector("#status");
 const blank = document.querySelector("#turn").content.firstElementChild;
 
 const WHOLE = new Set(["end_turn", "stop_sequence"]); // with any other stop reason an answer is unfinished
+const EARLY = new Set(["max_tokens", "model_context_window_exceeded", "pause_turn", "refusal"]); // have notes of their own
 const NEAR = 40; // pixels from the bottom within which the page follows the answer
+const LONG = 10; // seconds of waiting from which on the page counts them
 
 let asking = null; // the AbortController of the question under way
 let following = true; // whether the page scrolls along with the answer
@@ -26,7 +28,7 @@ class Failure extends Error {
 
 // --- The wire -----------------------------------------------------------------------------------
 
-/** Asks, hands each piece of text to `show`, and returns {stop_reason, usage}. Throws a Failure. */
+/** Asks, hands each event on the way to `show`, and returns {stop_reason, refusal, usage}. Throws a Failure. */
 async function receive(question, key, signal, show) {
   const body = new FormData(form);
   body.set("prompt", question);
@@ -41,15 +43,16 @@ async function receive(question, key, signal, show) {
   const type = response.headers.get("Content-Type") ?? "";
   if (response.ok && type.startsWith("text/event-stream")) {
     for await (const event of events(response.body)) {
-      if (typeof event.error === "string") throw new Failure("error", { sentence: event.error, status: event.status });
+      const { error: sentence, status: code, retry_after: wait } = event;
+      if (typeof sentence === "string") throw new Failure("error", { sentence, status: code, wait });
       if (event.done) return event;
-      if (typeof event.delta === "string") show(event.delta);
+      show(event);
     }
     throw new Failure("cut");
   }
   const data = type.startsWith("application/json") ? await response.json() : {};
   if (response.ok && typeof data.answer === "string") {
-    show(data.answer);
+    show({ delta: data.answer });
     return data;
   }
   const { status: code, headers: responseHeaders } = response;
@@ -116,11 +119,30 @@ async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
   following = true;
   follow();
 
+  let waiting = true; // a note stands where the next text will
+  let since = Date.now(); // when the last text came
+  const clock = setInterval(() => count(turn, since), 1000);
+  const wait = (name) => {
+    waiting = true;
+    tell(turn, name, stale && "partial");
+    count(turn, since);
+    follow();
+  };
+  count(turn, since);
+
   asking = new AbortController();
   const { signal } = asking;
-  const outcome = await receive(question, key, signal, (delta) => {
-    if (stale || !text.data) note(turn);
+  const outcome = await receive(question, key, signal, ({ delta, status: sign }) => {
+    if (sign === "thinking") wait("thinking");
+    if (sign === "restart" && text.data && !stale) {
+      text.data = "";
+      wait("restart");
+    }
+    if (typeof delta !== "string" || delta === "") return;
+    if (waiting) note(turn);
+    waiting = false;
     if (stale) stale = text.data = "";
+    since = Date.now();
     text.appendData(delta);
     follow();
   }).catch((problem) => {
@@ -128,30 +150,38 @@ async function ask(question, key = uuid(), turn = blank.cloneNode(true)) {
     return problem instanceof Failure ? problem : new Failure("cut");
   });
   asking = null;
+  clearInterval(clock);
 
   document.body.toggleAttribute("data-busy", false);
   turn.removeAttribute("aria-busy");
-  if (stale && !(outcome instanceof Failure)) text.data = "";
   if (outcome instanceof Failure) fail(turn, outcome, question, key, text.data);
-  else finish(turn, outcome, text.data);
-  if (text.data && navigator.clipboard) offer(turn, ".copy", (event) => copy(event.target, text.data));
+  else {
+    if (stale || outcome.stop_reason === "refusal") text.data = "";
+    finish(turn, outcome, question, text.data);
+  }
+  if (text.data && navigator.clipboard) {
+    offer(turn, ".copy", (event) => copy(event.target, text.data)).textContent = "Copy answer";
+  }
   follow();
 }
 
 /** Says how an answer ended, and what it took. */
-function finish(turn, { stop_reason: reason, usage }, text) {
-  if (WHOLE.has(reason)) end(turn, text ? "" : "empty");
-  else end(turn, has(turn, reason) ? reason : "early", text && "partial");
+function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
+  if (refusal) turn.querySelector('[data-note="refusal"]').textContent = refusal;
+  if (WHOLE.has(reason)) tell(turn, text ? "" : "empty");
+  else tell(turn, EARLY.has(reason) ? reason : "early", text && "partial");
+  if (!WHOLE.has(reason) || !text) offerEdit(turn, question, text);
   if (!usage) return;
   const sum = (...counts) => counts.reduce((total, count) => total + (count ?? 0), 0).toLocaleString();
   const asked = sum(usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens);
-  turn.querySelector(".usage").textContent = `${asked} tokens in, ${sum(usage.output_tokens)} out`;
+  const thinking = usage.thinking_tokens ? `, ${sum(usage.thinking_tokens)} of them thinking` : "";
+  turn.querySelector(".usage").textContent = `${asked} tokens in, ${sum(usage.output_tokens)} out${thinking}`;
 }
 
 /** Says why there is no whole answer, and offers what can be done about it. */
 function fail(turn, { note: name, sentence, status: code, wait }, question, key, text) {
   turn.querySelector('[data-note="error"]').textContent = sentence;
-  end(turn, has(turn, name) ? name : "unexpected", text && "partial");
+  tell(turn, has(turn, name) ? name : "unexpected", text && "partial");
   const keep = () => sessionStorage.setItem("question", question); // for the page that comes next
   if (code === 401) offer(turn, ".sign-in", keep);
   if (code === 403) offer(turn, ".reload", keep);
@@ -162,6 +192,10 @@ function fail(turn, { note: name, sentence, status: code, wait }, question, key,
     const again = offer(turn, ".again", () => asking || ask(question, over ? undefined : key, turn));
     if (wait) countDown(again, Date.now() + wait * 1000);
   }
+  offerEdit(turn, question, text);
+}
+
+function offerEdit(turn, question, text) {
   offer(turn, ".edit", () => {
     if (!text) turn.remove(); // nothing that arrived is lost
     prompt.value = [question, prompt.value].filter(Boolean).join("\n\n");
@@ -178,11 +212,18 @@ function note(turn, ...names) {
   for (const element of turn.querySelectorAll("[data-note]")) element.hidden = !names.includes(element.dataset.note);
 }
 
-/** Shows the notes of an answer that has ended, and has a screen reader say them. */
-function end(turn, ...names) {
+/** Shows these notes, and has a screen reader say them: once, however often Claude begins to think. */
+function tell(turn, ...names) {
   note(turn, ...names);
   const shown = Array.from(turn.querySelectorAll("[data-note]:not([hidden])"), (element) => element.textContent.trim());
-  status.textContent = shown.join(" ") || "Answer complete";
+  const words = shown.join(" ") || "Answer complete";
+  if (status.textContent !== words) status.textContent = words;
+}
+
+/** Shows beside the notes of waiting for how many seconds no text has come, once they are many. */
+function count(turn, since) {
+  const waited = Math.floor((Date.now() - since) / 1000);
+  for (const element of turn.querySelectorAll(".working")) element.dataset.waited = waited < LONG ? "" : `${waited} s`;
 }
 
 function offer(turn, selector, action) {

@@ -1,0 +1,107 @@
+"""An answer of Claude, and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+# What a user reads where Claude declines, by the category that the API gives. Its safety filters can be wrong.
+# https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback
+REFUSALS = {
+    "": "Claude declined to answer this question. Ask it in other words, or ask another.",
+    "cyber": "Claude declined: this question looks as if it were about attacking computers. "
+    "If it is not, ask again and say what you want to protect or to build.",
+    "bio": "Claude declined: this question looks as if it were about dangerous biology. "
+    "If it is not, ask again and say what you want to find out, and what for.",
+    "frontier_llm": "Claude declined: this question looks as if it were about building a competing AI model. "
+    "If it is not, ask again and say what you are working on.",
+    "reasoning_extraction": "Claude declined: it does not write down how it thinks. "
+    "Ask for the answer with a short explanation instead.",
+}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a call is charged for, in tokens. `input_tokens` leaves out what the cache took in or gave back; the
+    `thinking_tokens` are some of the `output_tokens`.
+
+    https://platform.claude.com/docs/en/build-with-claude/prompt-caching#tracking-cache-performance
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    thinking_tokens: int = 0
+
+    @property
+    def all_input_tokens(self) -> int:
+        return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+    def updated(self, counts: object) -> Usage:
+        """With newer counts of the API. What is no count is ignored: it costs no answer."""
+        counts = mapping(counts)
+        newer = {field.name: counts.get(field.name) for field in fields(self)}
+        newer["thinking_tokens"] = mapping(counts.get("output_tokens_details")).get("thinking_tokens")
+        # JSON and databases hold no larger numbers.
+        return replace(self, **{name: n for name, n in newer.items() if type(n) is int and 0 <= n < 2**53})
+
+    def __add__(self, other: Usage) -> Usage:
+        mine = self.as_dict()
+        return Usage(**{name: mine[name] + count for name, count in other.as_dict().items()})
+
+
+@dataclass
+class Iteration:
+    """What one model did for a call. There are several where one declined and another answered."""
+
+    model: str | None = None
+    stop_reason: str | None = None
+    refusal_category: str | None = None
+    usage: Usage = Usage()
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Answer(str):
+    """The text of an answer, which also knows what it took.
+
+    `stop_reason` says why it ended: "end_turn" is a whole answer, "max_tokens" one cut off at its longest, "refusal" none;
+    `refusal_category` is what the API takes a refused question for, or None. `usage` is the sum over its `iterations`.
+    `content` is the API's own blocks, with the thinking. `parsed` is the instance of a `schema` that was asked for.
+    https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+    """
+
+    usage: Usage = Usage()
+    iterations: list[Iteration] = []
+    stop_reason: str | None = None
+    refusal_category: str | None = None
+    model: str | None = None
+    message_id: str | None = None
+    anthropic_request_id: str | None = None
+    content: list[dict[str, Any]] = []
+    parsed: Any = None
+
+    def __new__(cls, text: str, **attributes: Any) -> Answer:
+        answer = super().__new__(cls, text)
+        vars(answer).update(attributes)
+        return answer
+
+    @property
+    def refusal(self) -> str:
+        """What the user reads where Claude declined, else empty."""
+        return REFUSALS.get(self.refusal_category or "", REFUSALS[""]) if self.stop_reason == "refusal" else ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as JSON: `{"answer": text, "stop_reason": …, "usage": {…}}`, and why there is none in a refusal."""
+        refusal = {"refusal": self.refusal, "refusal_category": self.refusal_category} if self.refusal else {}
+        return {"answer": str(self), "stop_reason": self.stop_reason, **refusal, "usage": self.usage.as_dict()}
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
