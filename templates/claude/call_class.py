@@ -49,7 +49,7 @@ class Call(AnswerReader):
                 return None
             logger.info("%s declined, category %s: %s is asked", self.model, self.refusal_category, model)
         else:
-            failure = error if isinstance(error, Failure) else as_failure(error)
+            failure = as_failure(error)
             if not settings.CLAUDE_FALLBACK_WHEN_DOWN or self.text or failure.cause not in ("overloaded", "model"):
                 return None
             logger.log(failure.level, "%s is down, %s: %s is asked", self.model, failure.detail, model)
@@ -128,6 +128,8 @@ def call_of(attempt: Any) -> Call:
 
 def as_failure(error: Exception) -> Failure:
     """What an error stands for, whatever the API has sent."""
+    if isinstance(error, Failure):
+        return error
     try:
         return failures.classify(error)
     except Exception:

@@ -1,5 +1,6 @@
-"""What each model can do, as read on 2026-11-26 in the documentation of October 2026. A model that is not listed here may do anything.
+"""What each model can do, as read on 2026-11-26 in the documentation of October 2026.
 
+A model that is not listed here may do anything.
 `manage.py check` compares the settings with it; `manage.py claude_models` asks the API itself.
 
 https://platform.claude.com/docs/en/about-claude/models/overview
@@ -12,8 +13,11 @@ https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 import re
 from dataclasses import dataclass, replace
 
-UP_TO_HIGH = frozenset({"low", "medium", "high"})
-UP_TO_MAX = UP_TO_HIGH | {"xhigh", "max"}
+# The values of CLAUDE_THINKING and CLAUDE_EFFORT.
+THINKING = ("adaptive", "disabled", "between_tools")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+UP_TO_HIGH = frozenset(EFFORTS[:3])
+UP_TO_MAX = frozenset(EFFORTS)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ MODELS = {
     "claude-opus-4-5": replace(WITH_A_BUDGET, efforts=UP_TO_HIGH, retires="2027-01-22"),
     "claude-sonnet-4-5": replace(WITH_A_BUDGET, cache_minimum=1024, retires="2026-11-30"),
 }
+
+# For a model that is not listed: no setting is wrong for it.
+UNKNOWN = Capabilities("when asked", frozenset(THINKING), longest_answer=10**9)
 
 # The API answers 404 to each of these.
 RETIRED = re.compile(

@@ -198,11 +198,17 @@ def reported(body: object, *, status: int = 200, retry_after: float | None = Non
     return failure
 
 
-def text_at(value: object, *path: str) -> str:
-    """The text at a place of what the API sent, empty where there is none."""
+def value_at(value: Any, *path: str) -> Any:
+    """What stands at a place of some JSON, None where nothing does."""
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None  # the type that JSON gives: once for each token
-    return value if isinstance(value, str) else ""
+    return value
+
+
+def text_at(value: object, *path: str) -> str:
+    """The text at a place of what the API sent, empty where there is none."""
+    text = value_at(value, *path)
+    return text if isinstance(text, str) else ""
 
 
 def will_last(body: bytes, status: int) -> bool:

@@ -47,8 +47,8 @@ def build_request(
     speak for us. The API caches the system prompt, and a history together with it. `max_tokens` is CLAUDE_MAX_TOKENS unless
     given, and counts thinking, too. `schema` is a model of Pydantic that the answer must fit; one that the API cannot be
     told raises ValueError. `idempotency_key` stays the same through every retry; each call gets its own unless one is
-    given. `previous_message_id` is the `message_id` of the answer before, or "" in the first turn of a conversation: the log then
-    says why the cache did not serve.
+    given. `previous_message_id` is the `message_id` of the answer before, or "" in the first turn of a conversation: the
+    log then says why the cache did not serve.
     The API gets an opaque name for `user`, never who they are.
     """
     turns = [{"role": turn["role"], "content": turn["content"]} for turn in history]

@@ -15,8 +15,8 @@ from claude import capabilities
 from claude.capabilities import Capabilities
 
 CHOICES = {
-    "CLAUDE_EFFORT": ("low", "medium", "high", "xhigh", "max"),
-    "CLAUDE_THINKING": ("adaptive", "disabled", "between_tools"),
+    "CLAUDE_EFFORT": capabilities.EFFORTS,
+    "CLAUDE_THINKING": capabilities.THINKING,
     "CLAUDE_CACHE_TTL": ("5m", "1h"),
 }
 # Thinking has been seen to take as many tokens as this, and to leave none for the answer.

@@ -103,14 +103,15 @@ class AnswerReader:
 
     @property
     def text(self) -> str:
-        return "".join(text_at(block, "text") for block in self.content if block.get("type") == "text")
+        return text_of(self.content)
 
     @property
     def answer(self) -> Answer:
         """The whole answer, `parsed` where a `schema` is set. Raises `Failure` where there is none, as when a stream broke
         off, or none that fits."""
         self.check_whole()
-        content, text = self.content, self.text
+        content = self.content
+        text = text_of(content)
         thought = any("thinking" in str(block.get("type")) for block in content)
         if self.stop_reason == "max_tokens" and thought and not text.strip():
             raise Failure("all_thinking", "raise CLAUDE_MAX_TOKENS or lower CLAUDE_EFFORT")
@@ -229,3 +230,7 @@ class AnswerReader:
             each[-1] = replace(now, usage=replace(each[-1].usage, thinking_tokens=now.usage.thinking_tokens))
             self.iterations[self._first_iteration or 0 :] = each
         return self._take_back() if now.stop_reason == "refusal" else WAITING
+
+
+def text_of(content: list[dict[str, Any]]) -> str:
+    return "".join(text_at(block, "text") for block in content if block.get("type") == "text")

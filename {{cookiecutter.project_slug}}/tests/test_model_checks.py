@@ -78,10 +78,17 @@ def test_a_retired_model_is_an_error_and_behind_a_gateway_a_warning(found, model
     assert model in error.msg
 
 
-def test_a_deprecated_model_is_named_with_the_day_until_which_it_is_promised(found):
-    model, day = next(iter(model_checks.deprecated_models().items()))
-    assert day in found(model)["claude.W002"].msg
-    assert found(CLAUDE_FALLBACK_MODEL=model)["claude.W002"].msg.startswith("CLAUDE_FALLBACK_MODEL is ")
+def test_a_model_that_the_sdk_calls_deprecated_is_named_with_its_day_unless_it_is_retired(found):
+    for model, day in model_checks.deprecated_models().items():
+        if capabilities.is_retired(model):
+            assert "claude.E010" in found(model)
+        else:
+            assert day in found(model)["claude.W002"].msg
+
+
+def test_a_deprecated_fallback_model_is_named_as_one(found):
+    warning = found(CLAUDE_FALLBACK_MODEL="claude-sonnet-4-5-20250929")["claude.W002"]
+    assert warning.msg.startswith("CLAUDE_FALLBACK_MODEL is ")
 
 
 def test_a_day_that_the_sdk_no_longer_lists_is_still_known(found, monkeypatch):

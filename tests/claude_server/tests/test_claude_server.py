@@ -13,18 +13,7 @@ import pytest
 import claude_server
 from claude_server import KEY, ClaudeServer, fingerprint
 from claude_server.script import Answer, Refusal, Status
-from sdk_calls import MODEL, calls, question
-
-
-@pytest.fixture
-def lane(claude):
-    return claude.lane()
-
-
-@pytest.fixture(scope="module", params=["sync", "async"])
-def sdk(request):
-    with calls(request.param) as sdk:
-        yield sdk
+from sdk_calls import MODEL, question
 
 
 @pytest.mark.parametrize("way", ["create", "stream"])

@@ -28,19 +28,7 @@ from claude_server.script import (
     Silence,
     Status,
 )
-from sdk_calls import WAYS, calls, question
-
-
-@pytest.fixture
-def lane(claude):
-    return claude.lane()
-
-
-@pytest.fixture(scope="module", params=["sync", "async"])
-def sdk(request):
-    with calls(request.param) as sdk:
-        yield sdk
-
+from sdk_calls import WAYS, question
 
 JSON_ERROR = json.JSONDecodeError
 

@@ -11,21 +11,10 @@ import pydantic
 import pytest
 
 from claude_server.script import Answer, Refusal, Reset, Status
-from sdk_calls import MODEL, calls, question
+from sdk_calls import MODEL, question
 
 FALLBACK = "claude-opus-4-8"
 BOTH = pytest.mark.parametrize("way", ["create", "stream"])
-
-
-@pytest.fixture
-def lane(claude):
-    return claude.lane()
-
-
-@pytest.fixture(scope="module", params=["sync", "async"])
-def sdk(request):
-    with calls(request.param) as sdk:
-        yield sdk
 
 
 @pytest.fixture

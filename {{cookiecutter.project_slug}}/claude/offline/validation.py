@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from claude import capabilities
+from claude.capabilities import EFFORTS
+from claude.failures import value_at
 from claude.offline import schemas
 from claude.offline.reports import Report
 
@@ -23,25 +25,22 @@ FIELDS = {
 }
 ROLES = ("user", "assistant", "system")
 THINKING = ("adaptive", "disabled", "enabled", "between_tools")
-EFFORTS = ("low", "medium", "high", "xhigh", "max")
-# A model that nobody knows yet takes what any model takes.
-UNKNOWN = capabilities.Capabilities("when asked", frozenset(THINKING), frozenset(EFFORTS), longest_answer=10**9)
 
 
 def rejection(body: dict[str, Any], *, beta: bool = False) -> Report | None:
     """The API's answer to a request that it does not take, or None."""
     model, most, turns = body.get("model"), body.get("max_tokens"), body.get("messages")
     roles = [turn.get("role") for turn in turns or []]
-    model_can = capabilities.of(str(model)) or UNKNOWN
+    model_can = capabilities.of(str(model)) or capabilities.UNKNOWN
     longest = model_can.longest_answer
     if capabilities.is_retired(str(model)):
         return Report(404, "not_found_error", f"model: {model}")
     # The way to think that the newer models have lost.
     by_budget = {"enabled"} if model_can.thinks == "when asked" else set()
-    thinking, effort = at(body, "thinking", "type"), at(body, "output_config", "effort")
-    unknown = next(unknown_fields(body), None)
+    thinking, effort = value_at(body, "thinking", "type"), value_at(body, "output_config", "effort")
+    unknown, misshapen = next(unknown_fields(body), None), schema_fault(body)
     marks = cache_marks(body)
-    ttls = [str(at(mark, "ttl") or "5m") for mark in marks]
+    ttls = [str(value_at(mark, "ttl") or "5m") for mark in marks]
     faults = {
         f"{unknown}: Extra inputs are not permitted": unknown is not None and not beta,
         "model: String should have at least 1 character": not isinstance(model, str) or not model.strip(),
@@ -74,8 +73,8 @@ def rejection(body: dict[str, Any], *, beta: bool = False) -> Report | None:
             and thinking in ("disabled", "between_tools")
             and effort not in model_can.efforts_without_thinking
         ),
-        f"output_config.format: {schema_fault(body)}": schema_fault(body) is not None,
-        "cache_control.type: Input should be 'ephemeral'": any(at(mark, "type") != "ephemeral" for mark in marks),
+        f"output_config.format: {misshapen}": misshapen is not None,
+        "cache_control.type: Input should be 'ephemeral'": any(value_at(mark, "type") != "ephemeral" for mark in marks),
         "cache_control.ttl: Input should be '5m' or '1h'": bool(set(ttls) - {"5m", "1h"}),
         f"A maximum of 4 blocks with cache_control may be provided. Found {len(ttls)}.": len(ttls) > 4,
         "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block": ttls != sorted(ttls),
@@ -84,34 +83,27 @@ def rejection(body: dict[str, Any], *, beta: bool = False) -> Report | None:
     return None if message is None else Report(400, "invalid_request_error", message)
 
 
-def at(value: Any, *path: str) -> Any:
-    """What a request says at a place, None where it says nothing."""
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
 def unknown_fields(body: dict[str, Any]) -> Iterator[str]:
     for path, known in FIELDS.items():
-        yield from (".".join((*path, name)) for name in at(body, *path) or () if name not in known.split())
+        yield from (".".join((*path, name)) for name in value_at(body, *path) or () if name not in known.split())
 
 
 def cache_marks(body: dict[str, Any]) -> list[Any]:
     """The breakpoints of the prompt cache, in order. https://platform.claude.com/docs/en/build-with-claude/prompt-caching"""
     contents = [body.get("tools"), body.get("system"), *(turn.get("content") for turn in body.get("messages") or [])]
     blocks = [block for content in contents if isinstance(content, list) for block in content]
-    return [block["cache_control"] for block in [*blocks, body] if at(block, "cache_control")]
+    return [block["cache_control"] for block in [*blocks, body] if value_at(block, "cache_control")]
 
 
 def schema_fault(body: dict[str, Any]) -> str | None:
     """What is wrong with the schema of a structured answer."""
-    wanted = at(body, "output_config", "format")
+    wanted = value_at(body, "output_config", "format")
     if wanted is None:
         return None
-    if at(wanted, "type") != "json_schema":
+    if value_at(wanted, "type") != "json_schema":
         return "Input tag should be 'json_schema'"
     try:
-        schemas.example(at(wanted, "schema"))
+        schemas.example(value_at(wanted, "schema"))
     except ValueError as error:
         return f"schema: {error}"
     return None

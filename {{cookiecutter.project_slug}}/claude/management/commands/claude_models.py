@@ -12,11 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from claude import calls, capabilities, client, model_checks
-from claude.capabilities import Capabilities
-from claude.failures import Failure
+from claude.failures import value_at
 
-# A model that neither the API nor claude/capabilities.py describes: no setting is wrong for it.
-UNKNOWN = Capabilities("when asked", frozenset(model_checks.CHOICES["CLAUDE_THINKING"]), longest_answer=10**9)
 # Where the API says what it takes.
 THINKING = ("capabilities", "thinking", "types")
 EFFORT = ("capabilities", "effort")
@@ -37,7 +34,7 @@ class Command(BaseCommand):
             except KeyboardInterrupt:
                 raise CommandError("Stopped.", returncode=130) from None
             except Exception as error:
-                failure = error if isinstance(error, Failure) else calls.as_failure(error)
+                failure = calls.as_failure(error)
                 raise CommandError(f"{name}: {failure.sentence} ({failure.detail or failure.kind}).") from None
             described = ", ".join(summary(told)) or "the API does not say what it can do"
             self.stdout.write(f"{name} is {model}: {described}.")
@@ -63,13 +60,6 @@ def retrieve(model: str) -> Mapping[str, Any]:
     return info.to_dict(mode="json", warnings=False) if isinstance(info, anthropic.BaseModel) else {}
 
 
-def at(told: object, *path: str) -> object:
-    """What stands at a place of what the API said, None where nothing does."""
-    for name in path:
-        told = told.get(name) if isinstance(told, Mapping) else None
-    return told
-
-
 def summary(told: Mapping[str, Any]) -> Iterator[str]:
     """What the API says of a model, as far as it matters to the settings."""
     if (lifecycle := told.get("lifecycle")) in ("active", "deprecated", "retired"):
@@ -77,10 +67,10 @@ def summary(told: Mapping[str, Any]) -> Iterator[str]:
     if type(longest := told.get("max_tokens")) is int:
         yield f"up to {longest:,} tokens"
     for name, setting, path in (("thinking", "CLAUDE_THINKING", THINKING), ("effort", "CLAUDE_EFFORT", EFFORT)):
-        if isinstance(said := at(told, *path), Mapping):
-            words = [word for word in model_checks.CHOICES[setting] if at(said, word, "supported") is True]
+        if isinstance(said := value_at(told, *path), Mapping):
+            words = [word for word in model_checks.CHOICES[setting] if value_at(said, word, "supported") is True]
             yield f"{name} {'/'.join(words) or 'none'}"
-    if (structured := at(told, "capabilities", "structured_outputs", "supported")) is not None:
+    if (structured := value_at(told, "capabilities", "structured_outputs", "supported")) is not None:
         yield f"{'' if structured else 'no '}structured answers"
 
 
@@ -91,11 +81,11 @@ def problems(name: str, model: str, told: Mapping[str, Any]) -> Iterator[str]:
         yield f"It was retired{f' on {day[0]}' if day else ''}: no question is answered. {model_checks.MODELS_PAGE}"
     elif told.get("lifecycle") == "deprecated":
         yield f"It is deprecated{f' and ends on {day[0]}' if day else ''}: choose another. {model_checks.MODELS_PAGE}"
-    known, longest = capabilities.of(model) or UNKNOWN, told.get("max_tokens")
+    known, longest = capabilities.of(model) or capabilities.UNKNOWN, told.get("max_tokens")
     can = replace(
         known,
-        thinking=taken("CLAUDE_THINKING", known.thinking, at(told, *THINKING)),
-        efforts=taken("CLAUDE_EFFORT", known.efforts, at(told, *EFFORT)),
+        thinking=taken("CLAUDE_THINKING", known.thinking, value_at(told, *THINKING)),
+        efforts=taken("CLAUDE_EFFORT", known.efforts, value_at(told, *EFFORT)),
         longest_answer=longest if type(longest) is int else known.longest_answer,
     )
     for message in model_checks.misfits(name, model, can):
@@ -104,7 +94,7 @@ def problems(name: str, model: str, told: Mapping[str, Any]) -> Iterator[str]:
 
 def taken(setting: str, known: frozenset[str], said: object) -> frozenset[str]:
     """The values of a setting that a model takes, by what the API says of each, or else by what is known."""
-    if at(said, "supported") is False:
+    if value_at(said, "supported") is False:
         return frozenset()
-    values = {word: at(said, word, "supported") for word in model_checks.CHOICES[setting]}
+    values = {word: value_at(said, word, "supported") for word in model_checks.CHOICES[setting]}
     return frozenset(word for word, value in values.items() if value is True or (value is None and word in known))
