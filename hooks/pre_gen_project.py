@@ -10,7 +10,7 @@ import os
 import sys
 import unicodedata
 
-OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "static", "templates", "test", "tests"}
+OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "static", "templates", "test", "tests", "usage"}
 # Of Debian and of PostgreSQL, where the project gets a user of its own.
 SYSTEM_NAMES = {
     "adm", "backup", "bin", "daemon", "games", "irc", "list", "lp", "mail", "man", "news", "nginx", "nobody", "none",
@@ -23,8 +23,8 @@ DEPENDENCIES = {
     "annotated_types", "anthropic", "anyio", "asgiref", "ast_serialize", "axes", "certifi", "cfgv", "click", "csp",
     "cssbeautifier", "decouple", "deptry", "distlib", "dj_database_url", "django", "django_axes", "django_csp",
     "django_permissions_policy", "django_stubs", "django_stubs_ext", "djlint", "docstring_parser", "dotenv",
-    "editorconfig", "filelock", "grimp", "gunicorn", "h11", "httpcore2", "httptools", "httpx2", "identify", "idna",
-    "import_linter", "importlinter", "iniconfig", "jiter", "jsbeautifier", "json5", "librt", "markdown_it",
+    "editorconfig", "filelock", "genai_prices", "grimp", "gunicorn", "h11", "httpcore2", "httptools", "httpx2",
+    "identify", "idna", "import_linter", "importlinter", "iniconfig", "jiter", "jsbeautifier", "json5", "librt", "markdown_it",
     "markdown_it_py", "mdurl", "mypy", "mypy_django_plugin", "mypy_extensions", "mypyc", "nh3", "nodeenv",
     "opentelemetry", "opentelemetry_api", "packaging", "pathspec", "platformdirs", "pluggy", "pre_commit", "psycopg",
     "psycopg_binary", "psycopg_pool", "py", "pydantic", "pydantic_core", "pygments", "pytest", "pytest_django",
@@ -37,7 +37,7 @@ DEPENDENCIES = {
 # The service runs as a user with the name of the slug. Linux allows no longer names for users.
 SLUG_LENGTH = 32
 
-YES_OR_NO = ("client_wrapper", "env_file", "nginx", "docker", "sentry")
+YES_OR_NO = ("client_wrapper", "usage", "env_file", "nginx", "docker", "sentry")
 
 LOWER = set("abcdefghijklmnopqrstuvwxyz0123456789")
 

@@ -23,6 +23,8 @@ TOKENS = [
     "cache_creation_input_tokens",
     "cache_read_input_tokens",
     "thinking_tokens",
+    "ephemeral_1h_input_tokens",
+    "web_search_requests",
 ]
 HELD = 0.3
 """Seconds for which Claude is made to hold back its last words, at least."""

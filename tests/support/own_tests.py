@@ -10,21 +10,21 @@ import re
 import preloaded
 from bakery import name_of
 
-QUESTIONS = "view_style client_wrapper python env_file nginx database package_manager docker sentry ci"
+QUESTIONS = "view_style client_wrapper usage python env_file nginx database package_manager docker sentry ci"
 QUESTIONS += " python_version claude_model"
 SPREAD = """
-streaming yes oldest yes yes postgresql uv  no  yes none   3.12 claude-fable-5-2
-streaming yes newest yes yes sqlite     uv  yes no  github 3.13 claude-sonnet-4-6
-streaming no  oldest no  no  sqlite     uv  no  no  none   3.14 claude-opus-5-5
-streaming no  newest no  no  sqlite     pip yes no  github 3.11 claude-sonnet-5-5
-async     yes oldest yes no  sqlite     uv  no  yes github 3.11 claude-haiku-5-5
-async     yes newest yes yes postgresql pip no  no  github 3.14 claude-fable-5-2
-async     no  oldest no  no  postgresql pip no  no  none   3.13 claude-sonnet-4-6
-async     no  newest yes no  sqlite     uv  yes yes github 3.12 claude-sonnet-5-5
-sync      yes oldest no  yes postgresql pip no  yes none   3.11 claude-sonnet-5-5
-sync      yes newest yes yes sqlite     uv  yes yes github 3.14 claude-opus-5-5
-sync      no  oldest no  no  sqlite     uv  yes yes none   3.13 claude-fable-5-2
-sync      no  newest no  yes postgresql pip yes no  none   3.12 claude-haiku-5-5
+streaming yes no  oldest yes yes postgresql uv  no  yes none   3.12 claude-fable-5-2
+streaming yes yes newest yes yes sqlite     uv  yes no  github 3.13 claude-sonnet-4-6
+streaming no  yes oldest no  no  sqlite     uv  no  no  none   3.14 claude-opus-5-5
+streaming no  no  newest no  no  sqlite     pip yes no  github 3.11 claude-sonnet-5-5
+async     yes no  oldest yes no  sqlite     uv  no  yes github 3.11 claude-haiku-5-5
+async     yes yes newest yes yes postgresql pip no  no  github 3.14 claude-fable-5-2
+async     no  no  oldest no  no  postgresql pip no  no  none   3.13 claude-sonnet-4-6
+async     no  yes newest yes no  sqlite     uv  yes yes github 3.12 claude-sonnet-5-5
+sync      yes yes oldest no  yes postgresql pip no  yes none   3.11 claude-sonnet-5-5
+sync      yes no  newest yes yes sqlite     uv  yes yes github 3.14 claude-opus-5-5
+sync      no  no  oldest no  no  sqlite     uv  yes yes none   3.13 claude-fable-5-2
+sync      no  yes newest no  yes postgresql pip yes no  none   3.12 claude-haiku-5-5
 """
 
 

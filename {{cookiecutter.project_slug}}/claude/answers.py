@@ -21,10 +21,20 @@ REFUSALS = {
 }
 
 
+# Counts that the API gives in groups of their own.
+DETAILS = (
+    ("output_tokens_details", "thinking_tokens"),
+    ("cache_creation", "ephemeral_1h_input_tokens"),
+    ("server_tool_use", "web_search_requests"),
+)
+
+
 @dataclass(frozen=True)
 class Usage:
-    """What a call is charged for, in tokens. `input_tokens` leaves out what the cache took in or gave back; the
-    `thinking_tokens` are some of the `output_tokens`.
+    """What a call is charged for: tokens, and the API's own web searches.
+
+    `input_tokens` leaves out what the cache took in or gave back. The `thinking_tokens` are some of the `output_tokens`, the
+    `ephemeral_1h_input_tokens` some of the `cache_creation_input_tokens`, those that it keeps for an hour.
 
     https://platform.claude.com/docs/en/build-with-claude/prompt-caching#tracking-cache-performance
     """
@@ -34,6 +44,8 @@ class Usage:
     cache_creation_input_tokens: int = 0
     cache_read_input_tokens: int = 0
     thinking_tokens: int = 0
+    ephemeral_1h_input_tokens: int = 0
+    web_search_requests: int = 0
 
     @property
     def all_input_tokens(self) -> int:
@@ -46,7 +58,8 @@ class Usage:
         """With newer counts of the API. What is no count is ignored: it costs no answer."""
         counts = mapping(counts)
         newer = {field.name: counts.get(field.name) for field in fields(self)}
-        newer["thinking_tokens"] = mapping(counts.get("output_tokens_details")).get("thinking_tokens")
+        for group, name in DETAILS:
+            newer[name] = mapping(counts.get(group)).get(name)
         # JSON and databases hold no larger numbers.
         return replace(self, **{name: n for name, n in newer.items() if type(n) is int and 0 <= n < 2**53})
 

@@ -227,7 +227,8 @@ class AnswerReader:
         listed = list(filter(mapping, listed)) if isinstance(listed, list) else []
         if len(listed) > 1:  # of the API's own fallback: the counts beside the list are the last model's
             each = [Iteration(text_at(of_one, "model") or None, usage=Usage().updated(of_one)) for of_one in listed]
-            each[-1] = replace(now, usage=replace(each[-1].usage, thinking_tokens=now.usage.thinking_tokens))
+            beside = {name: getattr(now.usage, name) for name in ("thinking_tokens", "web_search_requests")}
+            each[-1] = replace(now, usage=replace(each[-1].usage, **beside))
             self.iterations[self._first_iteration or 0 :] = each
         return self._take_back() if now.stop_reason == "refusal" else WAITING
 

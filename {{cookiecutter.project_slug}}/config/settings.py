@@ -13,6 +13,9 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
+# % if cookiecutter.usage
+from config.casts import dollars, json_object
+# % endif
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
 
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
@@ -97,6 +100,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
+# % if cookiecutter.usage
+    "usage",
+# % endif
 ]
 
 MIDDLEWARE = [
@@ -317,3 +323,6 @@ CHAT_RETENTION_DAYS = config("CHAT_RETENTION_DAYS", default=0, cast=int)
 # How long an answer outside of conversations is kept for another request with its idempotency_key, in seconds.
 CHAT_REMEMBER = config("CHAT_REMEMBER", default=24 * 60 * 60, cast=int)
 # % include "settings/chat_" ~ cookiecutter.view_style ~ ".py" ignore missing
+# % if cookiecutter.usage
+# % include "settings/usage.py"
+# % endif
