@@ -8,18 +8,21 @@ class Call(AnswerReader):
     """A call under way: who asked, what for, and what is known of the answer so far.
 
     `outcome` is None until the call has ended. Then it is "answered", "declined" by Claude, "left" when nobody waited for
-    the end, "refused" when a receiver of `call_starting` refused it, or else the kind of a `Failure`.
+    the end, "refused" when a receiver of `call_starting` refused it, or else the kind of a `Failure`. `was_sent` says whether
+    the API may be at work: its last request has gone out whole, in one of its attempts.
     """
 
     def __init__(
         self, request: Mapping[str, Any], *, user: Any = None, purpose: str = "", deadline: Deadline | None = None
     ) -> None:
         super().__init__(request.get("model"))
+        self.id = uuid.uuid4()
         self.request = request
         self.user = user
         self.purpose = purpose
         self.deadline = deadline or Deadline()
         self.outcome: str | None = None
+        self.was_sent = False
         self._started = time.monotonic()
         self._seconds: float | None = None
         self._first_text_after: float | None = None
@@ -59,6 +62,7 @@ class Call(AnswerReader):
     def log_fields(self) -> dict[str, Any]:
         """What the log says of the call, never what was said in it. Times are in seconds."""
         return {
+            "call_id": str(self.id),
             "outcome": self.outcome,
             "purpose": self.purpose,
             "user_id": getattr(self.user, "pk", None),

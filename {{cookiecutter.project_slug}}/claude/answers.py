@@ -76,6 +76,7 @@ class Iteration:
     stop_reason: str | None = None
     refusal_category: str | None = None
     usage: Usage = Usage()
+    anthropic_request_id: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -197,11 +197,14 @@ class AnswerReader:
         self.cache_miss = text_at(message, "diagnostics", "cache_miss_reason", "type") or None
         now = self.iterations[-1]
         now.model = text_at(message, "model") or now.model
+        now.anthropic_request_id = self.anthropic_request_id
         now.usage = now.usage.updated(mapping(message).get("usage"))
         return sign
 
     def ask_again(self, model: str | None) -> Sign:
         """From now on `model` is asked, and what was read of another does not count."""
+        before = self.iterations[-1]
+        before.anthropic_request_id = before.anthropic_request_id or self.anthropic_request_id
         self.iterations.append(Iteration(model))
         self._first_iteration = None
         self.is_whole = False
@@ -226,7 +229,8 @@ class AnswerReader:
         listed = usage.get("iterations")
         listed = list(filter(mapping, listed)) if isinstance(listed, list) else []
         if len(listed) > 1:  # of the API's own fallback: the counts beside the list are the last model's
-            each = [Iteration(text_at(of_one, "model") or None, usage=Usage().updated(of_one)) for of_one in listed]
+            declined = replace(now, stop_reason="refusal", refusal_category=None)
+            each = [replace(declined, model=text_at(one, "model") or None, usage=Usage().updated(one)) for one in listed]
             beside = {name: getattr(now.usage, name) for name in ("thinking_tokens", "web_search_requests")}
             each[-1] = replace(now, usage=replace(each[-1].usage, **beside))
             self.iterations[self._first_iteration or 0 :] = each

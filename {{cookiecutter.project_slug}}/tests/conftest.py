@@ -17,12 +17,17 @@ from typing import Any
 import httpx2
 import pytest
 
-from claude import offline
+from claude import calls, offline
 # % if cookiecutter.view_style != "async"
 from claude.client import get_client
 # % endif
 from tests import streams
 from tests.asking import Browser
+
+# % if cookiecutter.usage
+from usage import budgets, ledger
+
+# % endif
 
 left_the_machine = []
 
@@ -56,6 +61,20 @@ def no_network():
     assert left_the_machine == []
 
 
+# % if cookiecutter.usage
+@pytest.fixture(autouse=True)
+def no_ledger_without_a_database(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nobody writes down the calls of a test that has no database."""
+    has_one = request.node.get_closest_marker("django_db") or {"db", "transactional_db"} & set(request.fixturenames)
+    listeners = [] if has_one else [(calls.call_starting, budgets.reserve), (calls.call_ended, ledger.record)]
+    for signal, listener in listeners:
+        signal.disconnect(listener)
+    yield
+    for signal, listener in listeners:
+        signal.connect(listener)
+
+
+# % endif
 @pytest.fixture
 def anonymous() -> Browser:
     """Somebody who has not signed in."""
