@@ -11,6 +11,13 @@ import sys
 
 # Folders that some answers leave empty, inner folders first.
 MAY_STAY_EMPTY = (
+    "usage/templates/usage",
+    "usage/templates",
+    "usage/static/usage",
+    "usage/static",
+    "usage/migrations",
+    "usage/management/commands",
+    "usage/management",
     "usage",
     ".github/workflows",
     ".github",

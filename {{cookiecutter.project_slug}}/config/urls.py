@@ -6,6 +6,9 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("chat.urls")),
     path("accounts/", include("accounts.urls")),
+# % if cookiecutter.usage
+    path("usage/", include("usage.urls")),
+# % endif
     path("admin/", admin.site.urls),
 ]
 

@@ -16,7 +16,7 @@ SECRET = "the swallow flies at noon"
 # What takes an id in its form: the status for one of somebody else's. What has an id in its path answers 404.
 FORMS = {"page": 404, "ask": 404, "stream": 404}
 # What takes no id of anybody's.
-WITHOUT_IDS = {"ask_many", "conversations", "delete_all", "export_all", "sign_in", "sign_out", "demo"}
+WITHOUT_IDS = {"ask_many", "conversations", "delete_all", "export_all", "sign_in", "sign_out", "demo", "summary"}
 
 
 def routes(resolver, prefix=""):
