@@ -8,7 +8,5 @@ USAGE_USER_MONTH = config("USAGE_USER_MONTH", default="50", cast=dollars)
 USAGE_PROJECT_MONTH = config("USAGE_PROJECT_MONTH", default="500", cast=dollars)
 # How many calls a user may have under way at once.
 USAGE_CALLS_AT_ONCE = config("USAGE_CALLS_AT_ONCE", default=8, cast=int)
-# Who gets an e-mail when half, four fifths, and all of a budget is spent; the log says so in any case.
-USAGE_ALERT_EMAILS = config("USAGE_ALERT_EMAILS", default="", cast=csv)
 # Prices that are not the list's: negotiated ones, and those of models that are newer than the list.
 USAGE_PRICES = config("USAGE_PRICES", default="{}", cast=json_object)

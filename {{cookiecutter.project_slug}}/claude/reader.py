@@ -230,7 +230,9 @@ class AnswerReader:
         listed = list(filter(mapping, listed)) if isinstance(listed, list) else []
         if len(listed) > 1:  # of the API's own fallback: the counts beside the list are the last model's
             declined = replace(now, stop_reason="refusal", refusal_category=None)
-            each = [replace(declined, model=text_at(one, "model") or None, usage=Usage().updated(one)) for one in listed]
+            each = [
+                replace(declined, model=text_at(one, "model") or None, usage=Usage().updated(one)) for one in listed
+            ]
             beside = {name: getattr(now.usage, name) for name in ("thinking_tokens", "web_search_requests")}
             each[-1] = replace(now, usage=replace(each[-1].usage, **beside))
             self.iterations[self._first_iteration or 0 :] = each

@@ -24,11 +24,6 @@ from claude.client import get_client
 from tests import streams
 from tests.asking import Browser
 
-# % if cookiecutter.usage
-from usage import budgets, ledger
-
-# % endif
-
 left_the_machine = []
 
 
@@ -65,6 +60,8 @@ def no_network():
 @pytest.fixture(autouse=True)
 def no_ledger_without_a_database(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nobody writes down the calls of a test that has no database."""
+    from usage import budgets, ledger
+
     has_one = request.node.get_closest_marker("django_db") or {"db", "transactional_db"} & set(request.fixturenames)
     listeners = [] if has_one else [(calls.call_starting, budgets.reserve), (calls.call_ended, ledger.record)]
     for signal, listener in listeners:
