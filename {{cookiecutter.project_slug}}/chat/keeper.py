@@ -19,7 +19,7 @@ from django.db import DataError, Error, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from chat.models import Turn, text_block
+from chat.models import Conversation, Turn, text_block
 from claude.calls import release_connections
 
 logger = logging.getLogger("chat")
@@ -33,6 +33,8 @@ LEASE = 60.0
 PATIENCE = 1.0
 # How long a database that is there may refuse an answer before the answer is lost.
 KEEP_TRYING = 600.0
+# How many conversations are deleted in one transaction.
+AT_ONCE = 20
 
 
 class Ended:
@@ -169,6 +171,19 @@ def replaced(turn: Turn) -> QuerySet[Turn]:
     """What a turn takes the place of, with earlier attempts at that."""
     first = turn.replaces
     return Turn.objects.filter(Q(pk=first) | Q(replaces__gte=first), conversation=turn.conversation_id, pk__lt=turn.pk)
+
+
+def delete(conversations: QuerySet[Conversation]) -> int:
+    """Deletes conversations and says how many there were: a few at a time, as whoever asks in one of them waits meanwhile."""
+    deleted = 0
+    while True:
+        with transaction.atomic():
+            # Each question in a conversation changes it, and so waits for this lock, or keeps a chosen one from being chosen.
+            few = list(conversations.select_for_update().values_list("pk", flat=True)[:AT_ONCE])
+            Conversation.objects.filter(pk__in=few).delete()
+        if not few:
+            return deleted
+        deleted += len(few)
 
 
 def forgotten(now: datetime) -> QuerySet[Turn]:
