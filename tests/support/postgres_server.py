@@ -130,7 +130,14 @@ class PostgreSQL:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def _psql(self, name, *query):
-        return [self.programs / "psql", "--no-psqlrc", "-XAtq", "-d", self.url(name), *(["-c", *query] if query else [])]
+        return [
+            self.programs / "psql",
+            "--no-psqlrc",
+            "-XAtq",
+            "-d",
+            self.url(name),
+            *(["-c", *query] if query else []),
+        ]
 
     def _run(self, program, *arguments):
         command = [str(word) for word in (self.programs / program, *arguments)]
