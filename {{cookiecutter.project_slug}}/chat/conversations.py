@@ -78,9 +78,12 @@ class Delete(OwnConversations, DeleteView):
 
 
 class DeleteAll(OwnConversations, TemplateView):
+    """Also deletes the answers that stand alone, which clients get again for some time."""
+
     template_name = "chat/delete.html"
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        Turn.objects.filter(user=request.user.pk, conversation=None).exclude(keeper.under_way()).delete()
         keeper.delete(self.get_queryset())
         return redirect(THE_LIST)
 

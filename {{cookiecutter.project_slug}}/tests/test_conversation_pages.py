@@ -152,6 +152,7 @@ def test_a_conversation_is_deleted_with_all_its_turns_once_that_is_confirmed(use
 def test_all_conversations_of_one_user_are_deleted_at_once(user, anonymous, conversation, django_user_model):
     anonymous.sign_in(django_user_model.objects.create_user("another"))
     anonymous.post("/", {"prompt": "Mine"})
+    user.post("/chat/ask/", {"prompt": "Alone", "idempotency_key": uuid.uuid4()})
     assert "all your conversations" in user.get("/c/delete/").text
     user.post("/c/delete/")
     assert [turn.prompt for turn in Turn.objects.all()] == ["Mine"]
