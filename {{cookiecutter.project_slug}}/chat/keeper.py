@@ -121,8 +121,7 @@ class Keeper:
                 self._thread.start()
 
     def _run(self) -> None:
-        with suppress(Error):
-            mark_interrupted(Turn.objects.all())
+        mark_interrupted(Turn.objects.all())
         next_round = time.monotonic() + RENEWAL
         while True:
             try:
@@ -203,8 +202,13 @@ def under_way() -> Q:
 
 
 def mark_interrupted(turns: QuerySet[Turn]) -> int:
-    """Says of turns whose process died that it did."""
-    return turns.filter(state=State.ASKED).exclude(under_way()).update(state=State.INTERRUPTED)
+    """Says of turns whose process died that it did. Where there are none this only reads; where it cannot write, they stay."""
+    dead = turns.filter(state=State.ASKED).exclude(under_way())
+    with suppress(Error):
+        if dead.exists():
+            with transaction.atomic():
+                return dead.update(state=State.INTERRUPTED)
+    return 0
 
 
 def silence(turn: Turn) -> float:

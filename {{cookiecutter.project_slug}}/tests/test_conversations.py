@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from chat import idempotency, keeper
@@ -198,6 +198,18 @@ def test_an_answer_whose_process_died_is_known_as_such_before_somebody_opens_its
     user.post(path, click("Go on", conversation))
     assert said(wire[-1])[-3:] == ["Why is the sky blue?", "Half", "Go on"]
     assert '"answer": "Half", "state": "interrupted"' in user.get(f"/c/{conversation}/export.json").text
+
+
+def test_pages_open_while_nothing_can_be_written(user, conversation, path):
+    user.post(path, click("Hello", conversation))
+    die(claim(conversation))
+
+    def fail():
+        raise OperationalError
+
+    for page in ("", "export.json"):
+        with just_before('UPDATE "chat_turn"', fail):
+            assert user.get(f"/c/{conversation}/{page}").status == 200
 
 
 def test_a_process_taken_for_dead_stores_its_answer_all_the_same(user, conversation, path):
