@@ -113,7 +113,7 @@ def text_for(body: dict[str, Any], play: str) -> str:
     return (
         "This is the offline stand-in, not Claude: there is no `ANTHROPIC_API_KEY`, so **nothing left this machine**.\n\n"
         f"You asked, in {count(len(asked.split()), 'word')} and {count(len(asked), 'character')}:\n\n{quoted}\n\n"
-        "| What Claude would get | |\n|---|---|\n"
+        "| What Claude would get | Value |\n|---|---|\n"
         f"| Model | `{body['model']}` |\n"
         f"| System prompt | {'yes' if body.get('system') else 'no'} |\n"
         f"| Questions and answers so far | {len(body['messages'])} |\n"
