@@ -32,7 +32,7 @@ def as_markdown(conversation: Conversation) -> str:
     parts = [f"# {conversation.title}"]
     for turn in turns_of(conversation):
         asked = _("Question, %(time)s UTC") % {"time": f"{turn.asked_at:%Y-%m-%d %H:%M}"}
-        parts += [f"## {asked}", turn.prompt, f"## {_('Answer')}", turn.valid_text]
+        parts += [f"## {asked}", turn.prompt, "## " + _("Answer"), turn.valid_text]
         if turn.state != Turn.State.ANSWERED:
             parts.append(f"({turn.get_state_display()})")
     return "\n\n".join(part for part in parts if part) + "\n"
