@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_list_or_404, redirect
 from django.urls import reverse_lazy
@@ -48,8 +48,9 @@ class ConversationList(OwnConversations, ListView):
     def get_queryset(self) -> QuerySet[Conversation]:
         found = super().get_queryset()
         if self.words:
-            asked = Turn.objects.filter(conversation=OuterRef("pk"), prompt__icontains=self.words)
-            found = found.filter(Q(title__icontains=self.words) | Exists(asked))
+            # By user, and not by conversation: PostgreSQL would read the questions of everybody.
+            asked = Turn.objects.filter(user=self.request.user.pk, prompt__icontains=self.words).values("conversation")
+            found = found.filter(Q(title__icontains=self.words) | Q(pk__in=asked))
         return found
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

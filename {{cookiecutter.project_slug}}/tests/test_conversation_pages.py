@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from chat import keeper
 from chat.models import Conversation, Turn, text_block
-from chat.page import TURNS
 from tests import streams
 from tests.asking import Browser
 from tests.test_ask import HIDDEN
@@ -87,16 +86,6 @@ def test_what_cannot_be_asked_is_said_below_the_conversation(user, conversation)
     page = user.post(f"/c/{conversation.pk}/", {"prompt": " "})
     assert (page.status, "Please type a question first." in page.text) == (400, True)
     assert questions(page.text) == ["Why is the sky blue?", " "]
-
-
-def test_a_long_conversation_opens_with_few_queries_and_page_by_page(user, conversation, django_assert_max_num_queries):
-    add_turns(conversation, 1000)
-    with django_assert_max_num_queries(10):
-        newest = user.get(f"/c/{conversation.pk}/").text
-    assert questions(newest) == [f"Question {n}" for n in range(1000 - TURNS, 1000)]
-    assert 'href="?page=2#last"' in newest
-    assert questions(user.get(f"/c/{conversation.pk}/?page=2").text)[-1] == f"Question {999 - TURNS}"
-    assert questions(user.get(f"/c/{conversation.pk}/?page=21").text) == ["Why is the sky blue?"]
 
 
 def test_the_page_says_where_the_memory_of_claude_begins(user, conversation, settings):
