@@ -50,10 +50,10 @@ def conversation_of(question: Question, now: datetime) -> Conversation | None:
     conversation, created = Conversation.objects.get_or_create(
         pk=question.conversation, defaults={"user": question.user, "title": title}
     )
-    if conversation.user_id != question.user.pk:
+    own = Conversation.objects.filter(pk=conversation.pk, user=question.user.pk)
+    # Also when it has just been deleted. Of questions in one conversation at the same time, each waits here for the other.
+    if not created and not own.update(updated_at=now):
         raise Refused(404, _("There is no such conversation."))
-    if not created:
-        Conversation.objects.filter(pk=conversation.pk).update(updated_at=now)
     return conversation
 
 

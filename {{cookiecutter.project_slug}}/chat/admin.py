@@ -8,6 +8,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from chat import keeper
 from chat.models import Conversation
 
 logger = logging.getLogger("chat")
@@ -36,6 +37,7 @@ class ConversationAdmin(admin.ModelAdmin):
         conversation = super().get_object(request, object_id, from_field)
         if conversation is not None:
             who, whose = request.user.pk, conversation.user_id
+            keeper.mark_interrupted(conversation.turns.all())
             logger.info("User %s looks at conversation %s of user %s in the admin", who, conversation.pk, whose)
         return conversation
 

@@ -335,11 +335,36 @@ function revive(turn) {
 }
 
 async function look(turn) {
-  const html = await fetch(location.href).then((response) => response.text()).catch(() => "");
-  const page = new DOMParser().parseFromString(html, "text/html");
+  const page = await load(location.href);
   const fresh = page.querySelector(`[data-key="${turn.dataset.key}"]`);
   if (fresh) turn.replaceWith(fresh);
-  if (fresh || !html) revive(fresh ?? turn);
+  if (fresh || !page.title) revive(fresh ?? turn);
+}
+
+/** A page of ours; an empty one when it cannot be had. */
+async function load(address) {
+  const html = await fetch(address).then((response) => response.text()).catch(() => "");
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
+/** Puts earlier questions above those that are here. What is being read stays where it is, with the keyboard. */
+async function showEarlier(link) {
+  const page = await load(link.href);
+  const more = page.querySelectorAll("#transcript > :not(.newest)");
+  page.querySelector("#last")?.removeAttribute("id"); // it is not the last here
+  if (!more.length) location.assign(link.href); // which says why
+  if (!more.length || !link.isConnected) return;
+  const first = transcript.querySelector(".turn");
+  const { top } = first.getBoundingClientRect();
+  const forgotten = transcript.querySelector(".forgotten");
+  link.parentElement.replaceWith(...more);
+  for (const element of more) {
+    if (element.matches(".turn")) revive(element);
+    if (element.matches(".forgotten") && forgotten) element.remove();
+  }
+  window.scrollBy({ top: first.getBoundingClientRect().top - top, behavior: "instant" });
+  first.tabIndex = -1;
+  first.focus({ preventScroll: true });
 }
 
 function shows(turn, name) {
@@ -478,6 +503,13 @@ send.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.isComposing) asking?.abort();
+});
+
+transcript.addEventListener("click", (event) => {
+  const link = event.target.closest(".earlier a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  showEarlier(link);
 });
 
 document.querySelector("#keys").hidden = false;
