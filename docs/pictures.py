@@ -29,7 +29,7 @@ SHOWN = [
     "static/site.css",
     "templates/base.html",
 ]
-DESKTOP = {"viewport": {"width": 1080, "height": 860}, "device_scale_factor": 1.5}
+DESKTOP = {"viewport": {"width": 1280, "height": 860}, "device_scale_factor": 1.25}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 
 

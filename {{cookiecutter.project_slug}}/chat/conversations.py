@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django.views.generic import DeleteView, ListView, TemplateView, UpdateView
 
+from chat import keeper
 from chat.export import as_json, as_markdown
 from chat.models import Conversation, Turn
 
@@ -59,21 +60,32 @@ class ConversationList(OwnConversations, ListView):
 class Rename(OwnConversations, UpdateView):
     template_name = "chat/rename.html"
     fields = ("title",)
-    success_url = THE_LIST
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Changes the title alone, of a conversation that is still there: what happened meanwhile stays."""
+        if not self.get_queryset().filter(pk=form.instance.pk).update(**form.cleaned_data):
+            raise Http404
+        return redirect(THE_LIST)
 
 
 class Delete(OwnConversations, DeleteView):
     """Asks first. There is no way back."""
 
     template_name = "chat/delete.html"
-    success_url = THE_LIST
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        keeper.delete(self.get_queryset().filter(pk=self.object.pk))
+        return redirect(THE_LIST)
 
 
 class DeleteAll(OwnConversations, TemplateView):
+    """Also deletes the answers that stand alone, which clients get again for some time."""
+
     template_name = "chat/delete.html"
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        self.get_queryset().delete()
+        Turn.objects.filter(user=request.user.pk, conversation=None).exclude(keeper.under_way()).delete()
+        keeper.delete(self.get_queryset())
         return redirect(THE_LIST)
 
 
@@ -82,6 +94,7 @@ class DeleteAll(OwnConversations, TemplateView):
 @login_required
 def export(request: HttpRequest, form: str, pk: uuid.UUID | None = None) -> HttpResponse:
     """One of the conversations or all of them, as a file: `form` is json or md."""
+    keeper.mark_interrupted(Turn.objects.filter(user=request.user.pk))
     own = own_conversations(request).prefetch_related("turns")
     found = list(own) if pk is None else get_list_or_404(own, pk=pk)
     if form == "json":
