@@ -412,8 +412,11 @@ async function copy(button, text) {
 
 // --- Following the answer ---
 
+let scheduled = 0; // events come faster than frames, and each look at the page has it laid out
+
 function follow() {
-  requestAnimationFrame(() => {
+  scheduled ||= requestAnimationFrame(() => {
+    scheduled = 0;
     if (following) {
       window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
       lastScroll = window.scrollY;
