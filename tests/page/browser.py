@@ -24,7 +24,7 @@ def launch(playwright, *switches):
     return playwright.chromium.launch(executable_path=found, args=[*SWITCHES, *switches])
 
 
-def watch(page, origin="http://127.0.0.1:"):
+def watch(page, origin):
     """A list that fills with all that should not happen on a page: errors, policy violations, other origins."""
     wrong = []
 
@@ -33,9 +33,18 @@ def watch(page, origin="http://127.0.0.1:"):
         if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
             wrong.append(message.text)
 
+    def on_response(response):
+        if response.status >= 400 and response.request.resource_type not in ("document", "fetch"):
+            wrong.append(f"{response.status} for {response.url}")
+
     page.on("console", on_console)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: request.url.startswith(origin) or wrong.append(request.url))
+    page.on("response", on_response)
+    # What the browser's developer tools call issues: the policy, also where it only reports, cookies, what is deprecated.
+    tools = page.context.new_cdp_session(page)
+    tools.on("Audits.issueAdded", lambda event: wrong.append(str(event["issue"])))
+    tools.send("Audits.enable")
     return wrong
 
 

@@ -34,4 +34,3 @@ def test_the_admin_works_under_the_policy(visit, view_style):
     assets = {url: status for url, status in loaded.items() if "/static/" in url}
     assert {url.rpartition(".")[2] for url in assets} >= {"css", "js", "svg"}
     assert set(loaded.values()) <= {200, 302}, loaded
-

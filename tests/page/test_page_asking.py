@@ -10,7 +10,7 @@ from browser import answer, ask, button, expect_complete, expect_failed, expect_
 from page_site import PASSWORD
 from wire import DONE, RESTART, THINKING, event
 
-LONG_QUESTION = "Please repeat all of this, word by word. " * 30
+LONG_QUESTION = "Please **repeat** all of this, word by word. " * 30
 
 
 def test_a_user_signs_in_and_out(visit):
@@ -37,6 +37,7 @@ def test_a_wrong_password_is_said(visit):
 @pytest.mark.parametrize("view_style", ["streaming", "async"])
 def test_the_answer_grows_while_it_can_still_be_stopped(visit, view_style):
     page = visit(view_style=view_style)
+    listen(page)
     page.evaluate("""() => {
         window.seen = [];
         const look = () => {
@@ -54,6 +55,7 @@ def test_the_answer_grows_while_it_can_still_be_stopped(visit, view_style):
     sizes = [size for size, stop in page.evaluate("seen") if stop]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) > 5, "the answer came in one piece"
+    assert heard(page) == ["Generating", "Answer complete"]
 
 
 def test_an_answer_in_one_piece_is_shown_too(visit):
@@ -129,12 +131,16 @@ def test_the_request_id_needs_no_secure_context(visit, page, wire):
 @pytest.mark.parametrize("how", ["button", "Escape"])
 def test_stop_keeps_what_had_arrived(page, how):
     ask(page, LONG_QUESTION)
-    expect(answer(page)).not_to_be_empty()
+    expect(answer(page)).to_contain_text("**repeat**")
     button(page, "Stop").click() if how == "button" else page.keyboard.press("Escape")
     expect_unfinished(page, re.compile("."), "Stopped.")
     expect(button(page, "Send")).to_be_visible()
     kept = answer(page).text_content()
     assert 0 < len(kept) < len(LONG_QUESTION)
+    # The line that was arriving is Markdown, too.
+    expect(answer(page).locator("strong").first).to_have_text("repeat")
+    expect(answer(page)).not_to_contain_text("**")
+    expect_unfinished(page, re.compile("."), "Stopped.")
 
 
 def test_stop_closes_the_connection(page, wire):

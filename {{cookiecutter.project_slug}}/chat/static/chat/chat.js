@@ -235,6 +235,7 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
   answer.end();
   offerCopy(turn, answer.text);
   follow();
+  if (outcome.note === "stopped" && turn.dataset.key === key) showStopped(turn, key);
 }
 
 /** The server has the question: the page is that of its conversation now, and a reload finds it. */
@@ -252,7 +253,7 @@ function settle(question, turn, key) {
   let entry = conversations.querySelector("[aria-current]");
   if (!entry) {
     const { textContent } = document.querySelector("h1");
-    entry = Object.assign(document.createElement("a"), { href: address, textContent, ariaCurrent: "page" });
+    entry = Object.assign(document.createElement("a"), { href: address, textContent, dir: "auto", ariaCurrent: "page" });
     document.createElement("li").append(entry);
   }
   conversations.querySelector("ul").prepend(entry.parentElement);
@@ -333,11 +334,33 @@ function revive(turn) {
 }
 
 async function look(turn) {
-  const html = await fetch(location.href).then((response) => response.text()).catch(() => "");
-  const page = new DOMParser().parseFromString(html, "text/html");
-  const fresh = page.querySelector(`[data-key="${turn.dataset.key}"]`);
+  const { html, fresh } = await kept(turn);
+  const focused = turn.contains(document.activeElement);
   if (fresh) turn.replaceWith(fresh);
   if (fresh || !html) revive(fresh ?? turn);
+  if (focused) compose();
+}
+
+/** Shows the line that was still arriving at a stop as the server has rendered it. */
+async function showStopped(turn, key) {
+  const { fresh } = await kept(turn);
+  if (!fresh || turn.ariaBusy || turn.dataset.key !== key) return;
+  if (shows(fresh, "waiting")) return void setTimeout(showStopped, LOOK, turn, key);
+  const answer = fresh.querySelector(".answer");
+  if (!answer.dataset.text) return;
+  const shown = turn.querySelector(".answer");
+  if (shown.contains(document.activeElement)) compose();
+  shown.replaceWith(answer);
+  offerCode(answer);
+  offerCopy(turn, answer.dataset.text);
+  follow();
+}
+
+/** What the server has kept of a turn. */
+async function kept(turn) {
+  const html = await fetch(location.href).then((response) => response.text()).catch(() => "");
+  const page = new DOMParser().parseFromString(html, "text/html");
+  return { html, fresh: page.querySelector(`[data-key="${turn.dataset.key}"]`) };
 }
 
 function shows(turn, name) {
@@ -422,9 +445,10 @@ window.addEventListener("touchmove", (event) => event.touches[0].clientY > touch
 
 // --- The form ---
 
-/** Puts the cursor where the next question goes, except where a keyboard would slide over the answer. */
+/** Puts the cursor where the next question goes; to the button beside it where a keyboard would slide over the answer. */
 function compose() {
-  if (!matchMedia("(pointer: coarse)").matches) prompt.focus({ preventScroll: true });
+  const isTouched = matchMedia("(pointer: coarse)").matches && document.activeElement !== prompt;
+  (isTouched ? send : prompt).focus({ preventScroll: true });
 }
 
 /** Where the question that is being typed is kept: every conversation has its own. */
