@@ -41,6 +41,8 @@ def visit(sites):
 
     def visit(path="/", view_style="streaming", is_signed_in=True, **options):
         site = sites(view_style)
+        # What moves takes most of a page's time.
+        options = {"reduced_motion": "reduce", **options}
         context = site.browser.new_context(base_url=site.url, ignore_https_errors=True, **options)
         if is_signed_in:
             context.add_cookies(site.cookies)

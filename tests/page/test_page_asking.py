@@ -152,7 +152,9 @@ def test_stop_closes_the_connection(page, wire):
     expect_unfinished(page, "Half", "Stopped.")
 
 
-def test_thinking_is_seen_and_said_until_text_comes(page, wire):
+def test_thinking_is_seen_and_said_until_text_comes(visit, new_wire):
+    page = visit(reduced_motion="no-preference")
+    wire = new_wire(page)
     page.clock.install()
     listen(page)
     ask(page)

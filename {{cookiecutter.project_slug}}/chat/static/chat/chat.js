@@ -235,7 +235,7 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
   answer.end();
   offerCopy(turn, answer.text);
   follow();
-  if (outcome.note === "stopped" && turn.dataset.key === key) showStopped(turn, key);
+  if (outcome.note === "stopped" && turn.dataset.key === key) look(turn);
 }
 
 /** The server has the question: the page is that of its conversation now, and a reload finds it. */
@@ -333,34 +333,25 @@ function revive(turn) {
   else offerMore(turn, turn.querySelector(".question").textContent, answer.text);
 }
 
+/** Shows what the server has of a turn as soon as its answer has ended; of one that was stopped here only the text. */
 async function look(turn) {
-  const { html, fresh } = await kept(turn);
-  const focused = turn.contains(document.activeElement);
-  if (fresh) turn.replaceWith(fresh);
-  if (fresh || !html) revive(fresh ?? turn);
-  if (focused) compose();
-}
-
-/** Shows the line that was still arriving at a stop as the server has rendered it. */
-async function showStopped(turn, key) {
-  const { fresh } = await kept(turn);
-  if (!fresh || turn.ariaBusy || turn.dataset.key !== key) return;
-  if (shows(fresh, "waiting")) return void setTimeout(showStopped, LOOK, turn, key);
-  const answer = fresh.querySelector(".answer");
-  if (!answer.dataset.text) return;
-  const shown = turn.querySelector(".answer");
-  if (shown.contains(document.activeElement)) compose();
-  shown.replaceWith(answer);
-  offerCode(answer);
-  offerCopy(turn, answer.dataset.text);
-  follow();
-}
-
-/** What the server has kept of a turn. */
-async function kept(turn) {
   const html = await fetch(location.href).then((response) => response.text()).catch(() => "");
   const page = new DOMParser().parseFromString(html, "text/html");
-  return { html, fresh: page.querySelector(`[data-key="${turn.dataset.key}"]`) };
+  const fresh = page.querySelector(`[data-key="${turn.dataset.key}"]`);
+  if (turn.ariaBusy || (html && !fresh)) return;
+  const waits = shows(turn, "waiting");
+  if (!fresh || (!waits && shows(fresh, "waiting"))) return void setTimeout(look, LOOK, turn);
+  const focused = turn.contains(document.activeElement);
+  if (waits) {
+    turn.replaceWith(fresh);
+    revive(fresh);
+  } else {
+    const answer = new Answer(fresh.querySelector(".answer"));
+    turn.querySelector(".answer").replaceWith(answer.element);
+    answer.end();
+    offerCopy(turn, answer.text);
+  }
+  if (focused && document.activeElement === document.body) compose();
 }
 
 function shows(turn, name) {
@@ -445,10 +436,10 @@ window.addEventListener("touchmove", (event) => event.touches[0].clientY > touch
 
 // --- The form ---
 
-/** Puts the cursor where the next question goes; to the button beside it where a keyboard would slide over the answer. */
+/** Puts the cursor where the next question goes, or beside it where a keyboard would slide over the answer. */
 function compose() {
-  const isTouched = matchMedia("(pointer: coarse)").matches && document.activeElement !== prompt;
-  (isTouched ? send : prompt).focus({ preventScroll: true });
+  const touch = matchMedia("(pointer: coarse)").matches && document.activeElement !== prompt;
+  (touch ? send : prompt).focus({ preventScroll: true });
 }
 
 /** Where the question that is being typed is kept: every conversation has its own. */
