@@ -17,11 +17,15 @@ SWITCHES = [
 ]
 
 
-def launch(playwright, *switches):
-    """A Chromium without a window. Skips where there is none."""
+def find_chromium():
+    """The path of this machine's Chromium. Skips where there is none."""
     names = ["chromium", "chromium-browser", "google-chrome"]
-    found = next(filter(None, map(shutil.which, names)), None) or skip_or_fail("no Chromium found")
-    return playwright.chromium.launch(executable_path=found, args=[*SWITCHES, *switches])
+    return next(filter(None, map(shutil.which, names)), None) or skip_or_fail("no Chromium found")
+
+
+def launch(playwright, *switches):
+    """A Chromium without a window."""
+    return playwright.chromium.launch(executable_path=find_chromium(), args=[*SWITCHES, *switches])
 
 
 def watch(page, origin):
