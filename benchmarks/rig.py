@@ -136,6 +136,11 @@ def cpu_seconds(pid):
     return ticks / TICK
 
 
+def load():
+    """How many processes wanted a core in the last minute, on average: more than there are, and figures say little."""
+    return os.getloadavg()[0]
+
+
 def wait_until(moment):
     """Sleep until a time of `time.monotonic()`, which all processes of a machine share."""
     time.sleep(max(0, moment - time.monotonic()))

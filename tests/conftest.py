@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,22 @@ from production import Production
 def pytest_xdist_auto_num_workers(config):
     """One more than there are cores: many a test waits for a pause to pass, or for a browser."""
     return os.cpu_count() + 1
+
+
+def pytest_collection_modifyitems(config, items):
+    """Give each test process its share of the long tests first: one that began last would run alone at the end.
+
+    xdist cuts the list into as many pieces as there are processes, and lets them steal from each other's ends.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = iter([item for item in items if not item.get_closest_marker("long")])
+    ordered = []
+    for worker in range(workers):
+        piece = (len(items) - len(ordered)) // (workers - worker)
+        first = long[worker::workers]
+        ordered += [*first, *islice(short, max(0, piece - len(first)))]
+    items[:] = [*ordered, *short]
 
 
 @pytest.fixture(scope="session")

@@ -180,6 +180,7 @@ def test_make_demo_serves_the_default_project(clone, home):
         assert "cookiecutter" not in (clone / "make.log").read_text(encoding="utf-8"), "it was rendered again"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("package_manager", choices("package_manager"))
 def test_a_new_project_sets_itself_up(bake_copy, package_manager, tmp_path, shared_folder):
     """With nothing but make and Python on the machine, and with variables that lead pip and uv astray.
