@@ -96,6 +96,10 @@ streams: setup ## Measure open streams beside a control, 25 minutes: A="--stream
 markdown: setup ## Measure what rendering answers as they arrive adds to the CPU of streams: A="--size 10"
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/markdown.py $(A)
 
+.PHONY: page
+page: setup ## Measure the page in Chromium: to the first token, and while a long answer comes: A="--size 10"
+	@PYTHONPATH=tests:tests/support:tests/page $(BIN)/python benchmarks/page.py $(A)
+
 .PHONY: soak
 soak: setup ## Half an hour of mixed traffic, in which nothing may grow or get lost: A="--minutes 8 --warm-up 2"
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/soak.py $(A)

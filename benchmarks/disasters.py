@@ -122,8 +122,9 @@ class Run:
             time.sleep(max(0, over + LEASE + 1 - time.monotonic()))
             wrong = [f"{q.prompt}: another answer" for q, found in zip(answered, same, strict=True) if not found]
             wrong += self.conversations.lost(self.served, self.user())
-            mended = list(pool.map(self.mended, failed))
             wrong += self.conversations.misremembered(self.lane.requests())
+            # One that was never taken comes last in its conversation now.
+            mended = list(pool.map(self.mended, failed))
         return {
             "seen": Counter(f"{kind(question)}: {question.heard.outcome}" for question in self.questions),
             "back": min(back) - over if back else None,

@@ -64,9 +64,9 @@ def for_others():
 # --- nginx ------------------------------------------------------------------------------------------
 
 
-def lifted_site(project, folder, port):
+def lifted_site(project, folder, port, static=None):
     """The project's own nginx.conf, but for the limits per client: all users here come from one address."""
-    site = Site(project, folder, port)
+    site = Site(project, folder, port, static=static)
     for limit in ("questions burst=20", "sign_in burst=20"):
         site.change(f"limit_req zone={limit} nodelay;", "")
     site.change("limit_conn answers 20;", "")

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from environments import find_python, variables_for
 
-# Runs in the project. `shown` of its own tests looks at each state of the page on the way: only known elements, all closed.
+# Runs in the project. `shown` of its own tests looks at each state of the page: known elements only, and all closed.
 RENDERER = """
     import json, sys, time
     import chat.rendering
@@ -87,7 +87,7 @@ SLOWEST = 0.1  # seconds for 1,000 characters, and for less
 
 @pytest.fixture(scope="module")
 def render(bake, environment, tmp_path_factory):
-    """render(text, cuts) gives the HTML of a text, that of its pieces, that of its characters one by one, and the CPU."""
+    """render(text, cuts) gives the HTML of a text, of its pieces, of its characters one by one, and the CPU seconds."""
     project = bake(view_style="streaming")
     copy = Path(shutil.copytree(project, tmp_path_factory.mktemp("renderer") / project.name))
     interpreter = environment(project, find_python("oldest"))

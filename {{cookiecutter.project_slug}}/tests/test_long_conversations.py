@@ -44,7 +44,7 @@ def conversation_of(owner, answers):
     return conversation
 
 
-def full(database_user, conversations=300, turns=1500):
+def full(database_user, conversations=300, turns=3000):
     """More conversations of somebody, and turns in them."""
     now = timezone.now()
     made = Conversation.objects.bulk_create(
@@ -107,7 +107,7 @@ def test_a_long_conversation_takes_as_many_queries_as_a_short_one(user, owner):
 
 def test_no_query_looks_through_a_whole_table(user, owner, settings, django_user_model):
     full(django_user_model.objects.create_user("another"))
-    full(owner, conversations=40, turns=400)
+    full(owner, conversations=40, turns=40)
     conversation = conversation_of(owner, ["x" * CHARACTERS] * 20)
     path = f"/c/{conversation.pk}/"
     settings.CHAT_RETENTION_DAYS = 1

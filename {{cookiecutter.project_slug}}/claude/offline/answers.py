@@ -109,7 +109,7 @@ def text_for(body: dict[str, Any], play: str) -> str:
     if wanted:
         return json.dumps("This does not fit." if play == "misfit" else example(wanted["schema"]))
     asked = question(body)
-    quoted = "\n".join(f"> {line}" for line in asked.splitlines())
+    quoted = "> " + asked.replace("\n", "\n> ")
     return (
         "This is the offline stand-in, not Claude: there is no `ANTHROPIC_API_KEY`, so **nothing left this machine**.\n\n"
         f"You asked, in {count(len(asked.split()), 'word')} and {count(len(asked), 'character')}:\n\n{quoted}\n\n"
