@@ -92,6 +92,14 @@ bench: setup ## Measure a bake beside an empty template and a plain one: A="--pe
 streams: setup ## Measure open streams beside a control, 25 minutes: A="--streams 1,10 --seconds 3 --no-nginx" for less
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/streams.py $(A)
 
+.PHONY: markdown
+markdown: setup ## Measure what rendering answers as they arrive adds to the CPU of streams: A="--size 10"
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/markdown.py $(A)
+
+.PHONY: page
+page: setup ## Measure the page in Chromium: to the first token, and while a long answer comes: A="--size 10"
+	@PYTHONPATH=tests:tests/support:tests/page $(BIN)/python benchmarks/page.py $(A)
+
 .PHONY: soak
 soak: setup ## Half an hour of mixed traffic, in which nothing may grow or get lost: A="--minutes 8 --warm-up 2"
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/soak.py $(A)

@@ -64,9 +64,9 @@ def for_others():
 # --- nginx ------------------------------------------------------------------------------------------
 
 
-def lifted_site(project, folder, port):
+def lifted_site(project, folder, port, static=None):
     """The project's own nginx.conf, but for the limits per client: all users here come from one address."""
-    site = Site(project, folder, port)
+    site = Site(project, folder, port, static=static)
     for limit in ("questions burst=20", "sign_in burst=20"):
         site.change(f"limit_req zone={limit} nodelay;", "")
     site.change("limit_conn answers 20;", "")
@@ -134,6 +134,11 @@ def cpu_seconds(pid):
             fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
             ticks += int(fields[11]) + int(fields[12])
     return ticks / TICK
+
+
+def load():
+    """How many processes wanted a core in the last minute, on average: more than there are, and figures say little."""
+    return os.getloadavg()[0]
 
 
 def wait_until(moment):

@@ -3,10 +3,12 @@
     make soak
     make soak A="--minutes 8 --warm-up 2 --view-style async --database postgresql"
 
-Per view style some users, without a pause: questions in JSON and as streams, the page, sign-ins. One question in 20
-meets a fault of the API, and one user of a stream in ten leaves in the middle. Every answer carries its question, and
-is asked for again under the same request_id: it must be the same one. All of it goes through the project's nginx.conf,
-with TLS, and without its limits per client, as all users come from one address.
+Per view style some users, without a pause: questions in JSON and as streams, one after the other in a conversation, the
+page, sign-ins. One question in 20 meets a fault of the API, and one user of a stream in ten leaves in the middle. Every
+answer carries its question, and is asked for again with the same key: it must be the same one. At the end, all that was
+read must be in the database, in the export and on the pages; the history of each question is looked at, too.
+All of it goes through the project's nginx.conf, with TLS, and without its limits per client, as all users come from one
+address.
 """
 
 import argparse
@@ -14,7 +16,6 @@ import random
 import sys
 import threading
 import time
-import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ import rig
 import traffic
 from claude_server.client import ClaudeServer
 from claude_server.script import Answer, Html, NoMessageStop, Reset, Silence, Status
+from conversations import Conversations
 from postgres_server import OnPostgreSQL, postgresql
 
 STYLES = ["async", "streaming"]
@@ -100,6 +102,7 @@ class Soak:
         )
         self.database = production.server if answers["database"] == "postgresql" else None
         self.outcomes, self.lost, self.samples = Counter(), [], []
+        self.conversations = Conversations()
         self.stopped = threading.Event()
         self.threads = []
 
@@ -127,41 +130,39 @@ class Soak:
 
     def use(self, number):
         """One request of a user after another, until the end."""
-        chance = random.Random(f"{self.style} {number}")
+        chance, question = random.Random(f"{self.style} {number}"), None
         while not self.stopped.is_set():
             (kind,) = chance.choices([*KINDS], [*KINDS.values()])
             try:
                 if kind in ("stream", "json"):
-                    self.question(chance, traffic.STREAM if kind == "stream" else traffic.ASK)
+                    question = self.question(chance, traffic.STREAM if kind == "stream" else traffic.ASK, question)
                 else:
                     self.page() if kind == "page" else self.sign_in()
             except Exception as error:  # a user must not be missing for the rest of the time
                 self.lose(kind, f"{type(error).__name__}: {error}")
 
-    def question(self, chance, path):
-        """Ask, judge the answer, and ask again under the same id."""
-        name = uuid.uuid4()
+    def question(self, chance, path, before):
+        """Ask the next question of a conversation, judge the answer, and ask again with the same key."""
         fault = chance.choice(MEANT_FOR[path]) if chance.random() < FAULTY else None
         leave = 3 if path == traffic.STREAM and chance.random() < LEAVING else None
-        prompt = f"{f'fault:{fault} ' if fault else ''}What is the number of {name}, and why is it not another one?"
-        fields = {"prompt": prompt, "idempotency_key": str(name)}
-        heard = traffic.ask(self.user(), path, fields, leave)
+        question = self.conversations.ask(self.user(), before, path, f"fault:{fault} " if fault else "", leave)
+        heard, prompt, expected = question.heard, question.prompt, question.expected
         self.outcomes[f"{'fault: ' if fault else ''}{heard.outcome}"] += 1
-        expected = f"You asked: {prompt}"
         if not expected.startswith(heard.read):
             self.lose(prompt, f"the answer to another question: {heard.read!r}")
         elif heard.outcome == traffic.LEFT:
-            return
+            pass
         elif fault:
             if heard.answer is not None or heard.outcome in (traffic.CUT, traffic.NOTHING, traffic.LATE):
                 self.lose(prompt, f"a fault was told as {heard.outcome}")
         elif heard.answer != expected:
             self.lose(prompt, f"{heard.outcome}: {heard.read!r}")
         else:
-            again = traffic.ask(self.user(), chance.choice([traffic.STREAM, traffic.ASK]), fields)
+            again = traffic.ask(self.user(), chance.choice([traffic.STREAM, traffic.ASK]), question.fields)
             self.outcomes[f"again: {again.outcome}"] += 1
             if again.answer != expected:
                 self.lose(prompt, f"asked again, {again.outcome}: {again.read!r}")
+        return question
 
     def page(self):
         page = self.user().get("/").whole()
@@ -183,6 +184,7 @@ class Soak:
     # What the server holds.
 
     def sample(self, minute):
+        self.lost += self.conversations.misremembered(self.lane.requests())
         held = rig.usage(self.served.server.process.pid)
         self.samples.append(
             {
@@ -204,6 +206,10 @@ class Soak:
         state = self.lane.state()
         if state["counts"]["arrived"] != state["counts"]["ended"]:
             self.lose("calls", f"{state['counts']} at the stand-in after the last user")
+        end = time.monotonic() + 20  # an answer that its user left is stored soon
+        while (lost := list(self.conversations.lost(self.served, self.user(), pages=100))) and time.monotonic() < end:
+            pass
+        self.lost += lost
 
     def growths(self, warm_up):
         """{what: (growth, allowed growth, mean)} after the warm-up."""

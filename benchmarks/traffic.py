@@ -1,6 +1,7 @@
 """What a user gets for one request through nginx, in a word: for benchmarks that ask by the thousand and count."""
 
 import http.client
+import time
 from typing import NamedTuple
 
 ASK, STREAM = "/chat/ask/", "/chat/stream/"
@@ -15,6 +16,8 @@ class Heard(NamedTuple):
     answer: str | None = None
     read: str = ""
     """The text that had arrived, whether or not its end did."""
+    times: tuple = ()
+    """When each piece of a stream arrived, and how long the text then was."""
 
 
 def ask(user, path, fields, leave_after=None):
@@ -43,19 +46,20 @@ def whole(reply):
 
 def stream(reply, leave_after):
     """An answer piece by piece."""
-    read, pieces = "", 0
+    read, times = "", []
     try:
         for event in reply.events():
             if "delta" in event:
-                read, pieces = read + event["delta"], pieces + 1
+                read += event["delta"]
+                times.append((time.monotonic(), len(read)))
             elif "done" in event:
-                return Heard(WHOLE, read, read)
+                return Heard(WHOLE, read, read, times)
             else:
-                return Heard(f"error event {event['status']}", read=read)
-            if pieces == leave_after:
-                return Heard(LEFT, read=read)
+                return Heard(f"error event {event['status']}", None, read, times)
+            if len(times) == leave_after:
+                return Heard(LEFT, None, read, times)
     except TimeoutError:
-        return Heard(LATE, read=read)
+        return Heard(LATE, None, read, times)
     except (OSError, http.client.HTTPException, ValueError):  # half an event is no JSON
         pass
-    return Heard(CUT, read=read)
+    return Heard(CUT, None, read, times)

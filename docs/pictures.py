@@ -1,4 +1,4 @@
-"""Takes the pictures of the page that the README shows: the default project, offline, in light and in dark.
+"""Takes the pictures of the page that the README shows: the default project, offline, as its users meet it.
 
     make pictures
 
@@ -11,23 +11,26 @@ import shutil
 from playwright.sync_api import expect, sync_playwright
 
 from bakery import PROJECT_SOURCE, TEMPLATE, render
-from browser import answer, ask, launch, sign_in
+from browser import ask, launch, sign_in
 from environments import Environments, find_python
 from production import change_line
 from project_server import development_server
 
 DOCS = TEMPLATE / "docs"
-PICTURES = {"page.png": "light", "page-dark.png": "dark"}
 SHOWN = [
     "chat/static/chat/answer.css",
     "chat/static/chat/chat.css",
+    "chat/static/chat/conversations.css",
+    "chat/templates/chat/conversation_list.html",
+    "chat/templates/chat/conversations.html",
     "chat/templates/chat/page.html",
     "chat/templates/chat/turn.html",
     "static/icon.svg",
     "static/site.css",
     "templates/base.html",
 ]
-WINDOW = {"viewport": {"width": 1080, "height": 790}, "device_scale_factor": 1.5}
+DESKTOP = {"viewport": {"width": 1280, "height": 860}, "device_scale_factor": 1.25}
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 
 
 def main():
@@ -35,21 +38,52 @@ def main():
     shutil.rmtree(folder / "project", ignore_errors=True)
     project = render({}, folder / "project")
     # Slow enough for the pictures of an answer that has just begun.
-    change_line(project / "config/settings.py", "CLAUDE_OFFLINE_PAUSE = 0.04", "CLAUDE_OFFLINE_PAUSE = 0.5")
+    change_line(project / "config/settings.py", "CLAUDE_OFFLINE_PAUSE = 0.04", "CLAUDE_OFFLINE_PAUSE = 0.15")
     environment = Environments(folder / "environments")(project, find_python("oldest"))
     with development_server(project, environment, "streaming") as server, sync_playwright() as playwright:
-        page = launch(playwright).new_page(base_url=server.url, **WINDOW)
+        browser = launch(playwright)
+        page = browser.new_page(base_url=server.url, **DESKTOP)
         sign_in(page)
-        ask(page, "How do I read a large CSV file without using up all the memory?")
-        expect(page.get_by_role("status")).to_have_text("Answer complete", timeout=120_000)
-        ask(page, "And with async views?")
-        expect(answer(page)).not_to_be_empty(timeout=120_000)
-        for name, scheme in PICTURES.items():
-            page.emulate_media(color_scheme=scheme)
-            page.screenshot(path=DOCS / name)
+        an_answer_arrives(page)
+        take(page, "page.png")
+        take(page, "page-dark.png", "dark")
+        finished(page)
+        phone = browser.new_context(base_url=server.url, storage_state=page.context.storage_state(), **PHONE).new_page()
+        phone.goto(page.url)
+        take(phone, "phone.png")
+        take(phone, "phone-dark.png", "dark")
+        an_error_is_explained(page)
+        take(page, "error.png")
+        page.goto("/c/")
+        take(page, "conversations.png")
     hashes = {path: hashlib.sha256((PROJECT_SOURCE / path).read_bytes()).hexdigest() for path in SHOWN}
     lines = [f"{hashed}  {PROJECT_SOURCE.name}/{path}\n" for path, hashed in hashes.items()]
     (DOCS / "pictures.sha256").write_text("".join(lines), encoding="utf-8")
+
+
+def an_answer_arrives(page):
+    """The second answer of a conversation has got as far as its table."""
+    ask(page, "How do I read a large CSV file without using up all the memory?")
+    finished(page)
+    ask(page, "And with async views?")
+    expect(page.locator(".turn").last.locator("td")).to_have_count(6, timeout=120_000)
+
+
+def an_error_is_explained(page):
+    page.goto("/")
+    ask(page, "Why is the sky blue?")
+    finished(page)
+    ask(page, "fail overloaded_error")
+    expect(page.locator(".turn[aria-busy]")).to_have_count(0, timeout=120_000)
+
+
+def finished(page):
+    expect(page.get_by_role("status")).to_have_text("Answer complete", timeout=120_000)
+
+
+def take(page, name, scheme="light"):
+    page.emulate_media(color_scheme=scheme)
+    page.screenshot(path=DOCS / name)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,14 +12,29 @@ import preloaded
 from bakery import PAIRS, VARIANTS, Bakery
 from claude_server.client import ClaudeServer
 from control_tags import counted, per_thousand_lines
-from environments import Environments, find_python
+from environments import Environments
 from production import Production
-from project_server import development_server
 
 
 def pytest_xdist_auto_num_workers(config):
     """One more than there are cores: many a test waits for a pause to pass, or for a browser."""
     return os.cpu_count() + 1
+
+
+def pytest_collection_modifyitems(config, items):
+    """Give each test process its share of the long tests first: one that began last would run alone at the end.
+
+    xdist cuts the list into as many pieces as there are processes, and lets them steal from each other's ends.
+    """
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = iter([item for item in items if not item.get_closest_marker("long")])
+    ordered = []
+    for worker in range(workers):
+        piece = (len(items) - len(ordered)) // (workers - worker)
+        first = long[worker::workers]
+        ordered += [*first, *islice(short, max(0, piece - len(first)))]
+    items[:] = [*ordered, *short]
 
 
 @pytest.fixture(scope="session")
@@ -102,25 +118,6 @@ def lane(shared_lane):
 def served(request, in_production, lane):
     """The project that a test is about."""
     return in_production(request.param)
-
-
-@pytest.fixture(scope="session")
-def live_project(bake, environment, tmp_path_factory):
-    """live_project("streaming", …) serves a project as its developer would, offline, and gives its base URL."""
-    servers = {}
-
-    def serve(view_style, **more):
-        answers = {"view_style": view_style, **more}
-        key = tuple(sorted(answers.items()))
-        if key not in servers:
-            project = bake(**answers)
-            copy = Path(shutil.copytree(project, tmp_path_factory.mktemp("live") / project.name))
-            servers[key] = development_server(copy, environment(project, find_python("oldest")), view_style)
-        return servers[key].url
-
-    yield serve
-    for server in servers.values():
-        server.stop()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -17,8 +17,11 @@ async def page(request: HttpRequest, pk: uuid.UUID | None = None) -> HttpRespons
 
 @endpoint
 async def ask(request: HttpRequest) -> HttpResponse:
-    """The answer to `prompt` as JSON."""
-    return JsonResponse(await answer(read_question(request), pieces_of))
+    """The answer to `prompt` as JSON, and as HTML where the page's script asks for that."""
+    given = await answer(read_question(request), pieces_of)
+    if request.POST.get("format") == "html":
+        given["html"] = await asyncio.to_thread(render, given["answer"])
+    return JsonResponse(given)
 
 
 @endpoint

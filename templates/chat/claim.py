@@ -32,7 +32,7 @@ def claim_in_database(question: Question) -> Turn:
         user=question.user, idempotency_key=question.idempotency_key or uuid.uuid4(), defaults=new
     )
     if turn.digest != digest:
-        raise Refused(422, "This idempotency_key belongs to another question: please reload the page and ask again.")
+        raise Refused(422, _("This idempotency_key belongs to another question: please reload the page and ask again."))
     if not turn.is_over:
         if not created:
             take_over(turn, now)
@@ -50,10 +50,10 @@ def conversation_of(question: Question, now: datetime) -> Conversation | None:
     conversation, created = Conversation.objects.get_or_create(
         pk=question.conversation, defaults={"user": question.user, "title": title}
     )
-    if conversation.user_id != question.user.pk:
-        raise Refused(404, "There is no such conversation.")
-    if not created:
-        Conversation.objects.filter(pk=conversation.pk).update(updated_at=now)
+    own = Conversation.objects.filter(pk=conversation.pk, user=question.user.pk)
+    # Also when it has just been deleted. Of questions in one conversation at the same time, each waits here for the other.
+    if not created and not own.update(updated_at=now):
+        raise Refused(404, _("There is no such conversation."))
     return conversation
 
 
@@ -67,21 +67,26 @@ def first_replaced(question: Question) -> int | None:
         first = last.replaces or last.pk
         if not turns.filter(Q(replaces=None) | Q(replaces__gt=first), pk__gt=last.pk).exists():
             return first
-    raise Refused(422, "Only the last question of a conversation can be asked again: please reload the page.")
+    raise Refused(422, _("Only the last question of a conversation can be asked again: please reload the page."))
 
 
 def take_over(turn: Turn, now: datetime) -> None:
     """Makes an unanswered turn ours, when nobody is answering it. Raises `Refused` otherwise."""
     if turn.state == Turn.State.LOST:
-        raise Refused(410, "This question was answered, but the answer could not be kept. Ask again for a new answer.")
+        sentence = _("This question was answered, but the answer could not be kept. Ask again for a new answer.")
+        raise Refused(410, sentence)
     free = keeper.unchanged(turn).exclude(keeper.under_way())
     if not free.update(state=Turn.State.ASKED, asked_at=now, alive_at=Now()):
         silence = keeper.silence(turn)
         if silence < 2 * keeper.RENEWAL:
-            raise Refused(409, "This question is being answered already: please wait for its answer.")
+            raise Refused(409, _("This question is being answered already: please wait for its answer."))
         left = max(1, math.ceil(keeper.LEASE - silence))
-        sentence = f"The server that was answering this question is silent: please try again in {left} seconds."
-        raise Refused(409, sentence, retry_after=left)
+        sentence = ngettext(
+            "The server that was answering this question is silent: please try again in %(left)d second.",
+            "The server that was answering this question is silent: please try again in %(left)d seconds.",
+            left,
+        )
+        raise Refused(409, sentence % {"left": left}, retry_after=left)
     turn.state, turn.asked_at = Turn.State.ASKED, now
 
 

@@ -1,11 +1,11 @@
 def require_post(request: HttpRequest) -> None:
     if request.method != "POST":
-        raise Refused(405, "This address answers to POST only.")
+        raise Refused(405, _("This address answers to POST only."))
 
 
 def require_sign_in(request: HttpRequest) -> None:
     if not request.user.is_authenticated:
-        raise Refused(401, "Please sign in again, then ask once more.")
+        raise Refused(401, _("Please sign in again, then ask once more."))
 
 
 def response_to(request: HttpRequest, error: Exception) -> HttpResponse:

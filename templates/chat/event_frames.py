@@ -36,6 +36,11 @@ class HtmlAnswer:
             self._live = Live()
         return event | self.end() if "done" in event else event
 
+    def work(self, event: Event) -> int:
+        """About how many characters `add_to` would parse."""
+        is_line = "done" in event or "\n" in event.get("delta", "")
+        return self._live.unfinished + len(event.get("delta", "")) if is_line else 0
+
     def end(self) -> Event:
         return {"blocks": self._live.end(), "tail": ""}
 

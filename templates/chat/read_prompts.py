@@ -2,9 +2,14 @@ def read_prompts(request: HttpRequest) -> list[str | Refused]:
     """The questions, with a `Refused` in the place of each that cannot be asked."""
     sent = request.POST.getlist("prompt")
     if not sent:
-        raise Refused(400, "Please type a question first.")
+        raise Refused(400, _("Please type a question first."))
     if len(sent) > settings.CHAT_MAX_PROMPTS:
-        raise Refused(413, f"You sent {len(sent)} questions, and {settings.CHAT_MAX_PROMPTS} fit: send fewer.")
+        sentence = ngettext(
+            "You sent %(sent)d question, and %(limit)d fit: send fewer.",
+            "You sent %(sent)d questions, and %(limit)d fit: send fewer.",
+            len(sent),
+        )
+        raise Refused(413, sentence % {"sent": len(sent), "limit": settings.CHAT_MAX_PROMPTS})
 
     def read(prompt: str) -> str | Refused:
         try:

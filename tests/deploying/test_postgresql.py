@@ -198,6 +198,34 @@ def test_of_many_clicks_with_one_id_one_is_paid_for(served, lane):
     assert len(lane.requests()) == 1
 
 
+OLD = "UPDATE chat_conversation SET updated_at = now() - interval '2 days' WHERE id = '{}'"
+
+
+@served_by_turns("streaming")
+@pytest.mark.parametrize("by", ["its user", "the timer"])
+def test_who_asks_in_a_conversation_while_it_is_deleted_is_told_or_answered(served, lane, server, by):
+    """The question comes first, and the deletion before it is stored."""
+    url, conversation = served.settings["DATABASE_URL"], str(uuid.uuid4())
+    served.user().post("/chat/ask/", {"prompt": "One", "conversation": conversation}).whole()
+    server.ask(OLD.format(conversation), url.rpartition("/")[2])
+    with ThreadPoolExecutor(2) as pool:
+        with server.locked(f"SELECT 1 FROM chat_conversation WHERE id = '{conversation}'", url):
+            asked = pool.submit(served.user().post, "/chat/ask/", {"prompt": "Two", "conversation": conversation})
+            until(lambda: server.waiting(url) == 1)
+            if by == "its user":
+                deleted = pool.submit(served.user().post, f"/c/{conversation}/delete/", {})
+            else:
+                deleted = pool.submit(served.manage, "delete_old_conversations", CHAT_RETENTION_DAYS="1")
+            until(lambda: server.waiting(url) == 2, seconds=60)
+        assert asked.result().status == 200
+        page = served.user().get(f"/c/{conversation}/")
+        if by == "its user":
+            assert (deleted.result().status, page.status) == (302, 404)
+        else:
+            assert "0 conversations" in deleted.result()
+            assert (page.status, "You asked: One" in page.text, "You asked: Two" in page.text) == (200, True, True)
+
+
 STATE = """
 from django.db import connection, transaction
 def of(pragma):

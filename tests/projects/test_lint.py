@@ -76,10 +76,12 @@ def test_every_line_of_python_is_in_one_of_the_projects_with_all_code(bake):
     assert set().union(*map(lines, [*VARIANTS, *PAIRS])) - set().union(*map(lines, ALL_CODE)) == set()
 
 
+@pytest.mark.long
 def test_the_types_of_every_line_fit(bake, newest, tmp_path):
     assert complaints_of_types(bake, tmp_path, ALL_CODE, lambda project: newest) == {}
 
 
+@pytest.mark.long
 def test_the_types_of_each_style_fit_with_the_lts_release_of_django(bake, environment, shared_folder, tmp_path):
     """And on the oldest Python."""
 

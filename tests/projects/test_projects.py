@@ -81,6 +81,7 @@ def test_django_finds_nothing_to_say_before_a_deployment(project, clean):
     assert run(command, project, clean, **PRODUCTION) == NO_ISSUES.replace("0 silenced", "2 silenced")
 
 
+@pytest.mark.long
 @on(*ON_SQLITE)
 def test_its_own_tests_pass_whatever_the_machine_has_set(project, clean, record_property):
     """deploying/test_postgresql.py runs those of three more projects."""

@@ -31,6 +31,7 @@ SOME_TESTS = {"PYTEST_ADDOPTS": "-k 'test_ask or test_client or test_sentry'"}
 """Every file of tests is loaded, and what these hold is run."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("view_style", choices("view_style"))
 def test_a_project_passes_its_checks_with_the_lowest_versions_that_it_declares(bake_copy, environment, view_style):
     """All of them in async. The others declare one more package, their server."""

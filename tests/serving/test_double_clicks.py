@@ -51,7 +51,7 @@ def whole(reply):
     if reply.headers["Content-Type"] == "application/json":
         return reply.json
     if reply.headers["Content-Type"].startswith("text/html"):
-        return {"answer": re.search('<div class="answer">(.*?)</div>', reply.text, re.DOTALL)[1]}
+        return {"answer": re.search('<div class="answer" data-text="([^"]+)"', reply.text)[1]}
     text = ""
     for event in reply.events():
         if "delta" not in event:  # the end, though the connection may still be open

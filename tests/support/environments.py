@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -123,6 +124,25 @@ def build(folder, python, wanted, resolution):
     requirements.write_text("\n".join(wanted) + "\n", encoding="utf-8")
     command = ["pip", "install", "--resolution", resolution, "--python", folder / "bin" / "python"]
     uv([*command, "--requirements", requirements])
+    take_compiled(folder)
+
+
+def take_compiled(folder):
+    """Have an environment begin with what the first one has compiled by now: that of Django and the SDK takes seconds.
+
+    uv links the files of a package from its cache. Only what was compiled from the very same file is taken.
+    """
+    (packages,) = folder.glob("lib/python*/site-packages")
+    built = sorted(folder.parent.glob(f"*/{packages.parent.relative_to(folder)}/../../built"), key=os.path.getmtime)
+    for first in built[:1]:
+        others = first.parent / packages.relative_to(folder)
+        for compiled in others.rglob("__pycache__/*.pyc"):
+            name = compiled.relative_to(others)
+            source = name.parent.parent / f"{name.name.split('.')[0]}.py"
+            with suppress(OSError):
+                if (packages / source).samefile(others / source):
+                    (packages / name.parent).mkdir(exist_ok=True)
+                    (packages / name).hardlink_to(compiled)
 
 
 def uv(arguments):

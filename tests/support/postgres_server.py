@@ -108,12 +108,36 @@ class PostgreSQL:
         query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{url.rpartition('/')[2]}'"
         return int(self.ask(query)[0])
 
+    @contextmanager
+    def locked(self, query, url):
+        """Until the end of the block, whoever changes what this query finds waits, one after the other."""
+        name = url.rpartition("/")[2]
+        command = self._psql(name)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+            session.stdin.write(f"BEGIN;\n{query} FOR UPDATE;\n\\echo locked\n")
+            session.stdin.flush()
+            assert "locked\n" in iter(session.stdout.readline, "")
+            yield
+            session.stdin.close()  # psql ends, and its transaction with it
+
+    def waiting(self, url):
+        """How many wait for a lock in a database."""
+        query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{url.rpartition('/')[2]}'"
+        return int(self.ask(f"{query} AND wait_event_type = 'Lock'")[0])
+
     def printed(self):
         """What the server has written."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def _psql(self, name, query):
-        return [self.programs / "psql", "--no-psqlrc", "-XAtq", "-d", self.url(name), "-c", query]
+    def _psql(self, name, *query):
+        return [
+            self.programs / "psql",
+            "--no-psqlrc",
+            "-XAtq",
+            "-d",
+            self.url(name),
+            *(["-c", *query] if query else []),
+        ]
 
     def _run(self, program, *arguments):
         command = [str(word) for word in (self.programs / program, *arguments)]

@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
+from chat import keeper
 from chat.models import Conversation
 
 logger = logging.getLogger("chat")
@@ -35,10 +37,11 @@ class ConversationAdmin(admin.ModelAdmin):
         conversation = super().get_object(request, object_id, from_field)
         if conversation is not None:
             who, whose = request.user.pk, conversation.user_id
+            keeper.mark_interrupted(conversation.turns.all())
             logger.info("User %s looks at conversation %s of user %s in the admin", who, conversation.pk, whose)
         return conversation
 
-    @admin.display(description="Questions and answers")
+    @admin.display(description=_("Questions and answers"))
     def transcript(self, conversation: Conversation) -> SafeString:
         newest = conversation.turns.order_by("-pk")[:TURNS]
         return format_html_join(

@@ -5,15 +5,16 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_list_or_404, redirect
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import DeleteView, ListView, TemplateView, UpdateView
 
+from chat import keeper
 from chat.export import as_json, as_markdown
 from chat.models import Conversation, Turn
 
@@ -24,7 +25,7 @@ def own_conversations(request: HttpRequest) -> QuerySet[Conversation]:
     return Conversation.objects.filter(user=request.user.pk).order_by("-updated_at")
 
 
-@method_decorator(never_cache, name="dispatch")
+@method_decorator([never_cache, require_http_methods(["GET", "HEAD", "POST"])], name="dispatch")
 class OwnConversations(LoginRequiredMixin):
     """What every view here may see."""
 
@@ -47,8 +48,9 @@ class ConversationList(OwnConversations, ListView):
     def get_queryset(self) -> QuerySet[Conversation]:
         found = super().get_queryset()
         if self.words:
-            asked = Turn.objects.filter(conversation=OuterRef("pk"), prompt__icontains=self.words)
-            found = found.filter(Q(title__icontains=self.words) | Exists(asked))
+            # By user, and not by conversation: PostgreSQL would read the questions of everybody.
+            asked = Turn.objects.filter(user=self.request.user.pk, prompt__icontains=self.words).values("conversation")
+            found = found.filter(Q(title__icontains=self.words) | Q(pk__in=asked))
         return found
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -58,21 +60,32 @@ class ConversationList(OwnConversations, ListView):
 class Rename(OwnConversations, UpdateView):
     template_name = "chat/rename.html"
     fields = ("title",)
-    success_url = THE_LIST
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Changes the title alone, of a conversation that is still there: what happened meanwhile stays."""
+        if not self.get_queryset().filter(pk=form.instance.pk).update(**form.cleaned_data):
+            raise Http404
+        return redirect(THE_LIST)
 
 
 class Delete(OwnConversations, DeleteView):
     """Asks first. There is no way back."""
 
     template_name = "chat/delete.html"
-    success_url = THE_LIST
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        keeper.delete(self.get_queryset().filter(pk=self.object.pk))
+        return redirect(THE_LIST)
 
 
 class DeleteAll(OwnConversations, TemplateView):
+    """Also deletes the answers that stand alone, which clients get again for some time."""
+
     template_name = "chat/delete.html"
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        self.get_queryset().delete()
+        Turn.objects.filter(user=request.user.pk, conversation=None).exclude(keeper.under_way()).delete()
+        keeper.delete(self.get_queryset())
         return redirect(THE_LIST)
 
 
@@ -81,6 +94,7 @@ class DeleteAll(OwnConversations, TemplateView):
 @login_required
 def export(request: HttpRequest, form: str, pk: uuid.UUID | None = None) -> HttpResponse:
     """One of the conversations or all of them, as a file: `form` is json or md."""
+    keeper.mark_interrupted(Turn.objects.filter(user=request.user.pk))
     own = own_conversations(request).prefetch_related("turns")
     found = list(own) if pk is None else get_list_or_404(own, pk=pk)
     if form == "json":

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import Error
 from django.http import JsonResponse
+from django.utils.translation import gettext as _
 
 from claude.failures import Failure, Refused
 
@@ -27,4 +28,4 @@ def database_failure(error: Error) -> Refused:
     """What the user gets in place of an answer while the database is locked, full or gone. Claude was not asked."""
     # Its own words may quote the question.
     logger.error("The database could not take a question: %s", type(error).__name__)
-    return Refused(503, "Your question could not be taken: please ask again in a moment.")
+    return Refused(503, _("Your question could not be taken: please ask again in a moment."))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from chat.models import Conversation, Turn
 
 
@@ -29,7 +31,8 @@ def turn_as_json(turn: Turn) -> dict[str, Any]:
 def as_markdown(conversation: Conversation) -> str:
     parts = [f"# {conversation.title}"]
     for turn in turns_of(conversation):
-        parts += [f"## Question, {turn.asked_at:%Y-%m-%d %H:%M} UTC", turn.prompt, "## Answer", turn.valid_text]
+        asked = _("Question, %(time)s UTC") % {"time": f"{turn.asked_at:%Y-%m-%d %H:%M}"}
+        parts += [f"## {asked}", turn.prompt, "## " + _("Answer"), turn.valid_text]
         if turn.state != Turn.State.ANSWERED:
             parts.append(f"({turn.get_state_display()})")
     return "\n\n".join(part for part in parts if part) + "\n"

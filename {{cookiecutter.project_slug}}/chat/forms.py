@@ -8,6 +8,8 @@ from django import forms
 from django.conf import settings
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from claude.failures import Refused
 
@@ -22,13 +24,17 @@ class PromptField(forms.CharField):
 
 class PromptForm(forms.Form):
     prompt = PromptField(
-        label="Your question",
+        label=_("Your question"),
         strip=False,
         widget=forms.Textarea,
         validators=[MaxLengthValidator(lambda: settings.CHAT_MAX_PROMPT_CHARS)],
         error_messages={
-            "required": "Please type a question first.",
-            "max_length": "Your question has %(show_value)d characters and %(limit_value)d fit: please shorten it.",
+            "required": _("Please type a question first."),
+            "max_length": ngettext_lazy(
+                "Your question has %(show_value)d character and %(limit_value)d fit: please shorten it.",
+                "Your question has %(show_value)d characters and %(limit_value)d fit: please shorten it.",
+                "show_value",
+            ),
         },
     )
 
@@ -69,4 +75,5 @@ def read_uuid(data: QueryDict, name: str) -> uuid.UUID | None:
     try:
         return uuid.UUID(sent) if sent else None
     except ValueError:
-        raise Refused(400, f"The {name} is not a UUID: please reload the page and ask again.") from None
+        sentence = gettext("The %(name)s is not a UUID: please reload the page and ask again.") % {"name": name}
+        raise Refused(400, sentence) from None

@@ -8,21 +8,22 @@ import math
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from chat import keeper
 from chat.models import Turn
 from claude.messages import Details
 
 # Claude declines more and more once the history has a question that it declined.
 # https://platform.claude.com/docs/en/build-with-claude/handle-streaming-refusals
-FORGOTTEN = (Turn.State.ASKED, Turn.State.DECLINED, Turn.State.LOST)
+FORGOTTEN = Q(state__in=(Turn.State.DECLINED, Turn.State.LOST)) | keeper.under_way()
 
 
 def remembered(turns: QuerySet[Turn]) -> list[Turn]:
     """The turns that Claude gets with the next question, oldest first: whole ones, and those whose answer has text."""
     left, chosen = settings.CHAT_HISTORY_TOKENS, []
     fields = turns.only("conversation", "prompt", "content", "message_id")
-    for turn in newest_first(fields.exclude(state__in=FORGOTTEN)):
+    for turn in newest_first(fields.exclude(FORGOTTEN)):
         if not turn.text.strip():
             continue
         left -= tokens(turn.prompt) + tokens(turn.text)

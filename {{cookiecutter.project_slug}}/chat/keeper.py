@@ -19,7 +19,7 @@ from django.db import DataError, Error, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from chat.models import Turn, text_block
+from chat.models import Conversation, Turn, text_block
 from claude.calls import release_connections
 
 logger = logging.getLogger("chat")
@@ -33,6 +33,8 @@ LEASE = 60.0
 PATIENCE = 1.0
 # How long a database that is there may refuse an answer before the answer is lost.
 KEEP_TRYING = 600.0
+# How many conversations are deleted in one transaction.
+AT_ONCE = 20
 
 
 class Ended:
@@ -119,8 +121,7 @@ class Keeper:
                 self._thread.start()
 
     def _run(self) -> None:
-        with suppress(Error):
-            mark_interrupted(Turn.objects.all())
+        mark_interrupted(Turn.objects.all())
         next_round = time.monotonic() + RENEWAL
         while True:
             try:
@@ -171,6 +172,19 @@ def replaced(turn: Turn) -> QuerySet[Turn]:
     return Turn.objects.filter(Q(pk=first) | Q(replaces__gte=first), conversation=turn.conversation_id, pk__lt=turn.pk)
 
 
+def delete(conversations: QuerySet[Conversation]) -> int:
+    """Deletes conversations and says how many there were: a few at a time, as whoever asks in one of them waits meanwhile."""
+    deleted = 0
+    while True:
+        with transaction.atomic():
+            # Each question in a conversation changes it, and so waits for this lock, or keeps a chosen one from being chosen.
+            few = list(conversations.select_for_update().values_list("pk", flat=True)[:AT_ONCE])
+            Conversation.objects.filter(pk__in=few).delete()
+        if not few:
+            return deleted
+        deleted += len(few)
+
+
 def forgotten(now: datetime) -> QuerySet[Turn]:
     """What stood alone, and is too old for another request with its key."""
     old = now - timedelta(seconds=settings.CHAT_REMEMBER)
@@ -188,8 +202,13 @@ def under_way() -> Q:
 
 
 def mark_interrupted(turns: QuerySet[Turn]) -> int:
-    """Says of turns whose process died that it did."""
-    return turns.filter(state=State.ASKED).exclude(under_way()).update(state=State.INTERRUPTED)
+    """Says of turns whose process died that it did. Where there are none this only reads; where it cannot write, they stay."""
+    dead = turns.filter(state=State.ASKED).exclude(under_way())
+    with suppress(Error):
+        if dead.exists():
+            with transaction.atomic():
+                return dead.update(state=State.INTERRUPTED)
+    return 0
 
 
 def silence(turn: Turn) -> float:

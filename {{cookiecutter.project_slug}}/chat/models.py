@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from chat.rendering import render
 from claude.answers import Answer
@@ -36,13 +37,15 @@ class Conversation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations", db_index=False
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="conversations", db_index=False, verbose_name=_("user")
     )
-    title = models.CharField(max_length=80)
-    created_at = models.DateTimeField(default=timezone.now)
-    updated_at = models.DateTimeField(default=timezone.now)
+    title = models.CharField(_("title"), max_length=80)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    updated_at = models.DateTimeField(_("updated at"), default=timezone.now)
 
     class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
         indexes = [
             models.Index(fields=["user", "-updated_at"], name="conversations_of_user"),
             models.Index(fields=["updated_at"], name="conversations_by_age"),
@@ -60,13 +63,13 @@ class Turn(models.Model):
     """
 
     class State(models.TextChoices):
-        ASKED = "asked"  # and being answered, as long as its process renews alive_at
-        ANSWERED = "answered"
-        DECLINED = "declined"
-        STOPPED = "stopped"  # its user left
-        FAILED = "failed"
-        INTERRUPTED = "interrupted"  # its process died
-        LOST = "lost"  # answered, but the database could not keep the answer
+        ASKED = "asked", _("Asked")  # and being answered, as long as its process renews alive_at
+        ANSWERED = "answered", _("Answered")
+        DECLINED = "declined", _("Declined")
+        STOPPED = "stopped", _("Stopped")  # its user left
+        FAILED = "failed", _("Failed")
+        INTERRUPTED = "interrupted", _("Interrupted")  # its process died
+        LOST = "lost", _("Lost")  # answered, but the database could not keep the answer
 
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, related_name="turns", null=True, db_index=False
@@ -127,7 +130,7 @@ class Turn(models.Model):
 
     @property
     def html(self) -> SafeString:
-        return render(self.valid_text)
+        return render(self.text)
 
     @property
     def notes(self) -> list[str]:

@@ -3,18 +3,18 @@
 import uuid
 from typing import Any
 
-from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from chat import keeper
 from chat.forms import PromptForm, read_uuid
-from chat.history import remembered
+from chat.history import newest_first, remembered
 from chat.models import Conversation, Turn
 from claude.failures import Failure, Refused
 
 TURNS = 50  # on a page
+CHARACTERS = 20_000  # in the answers on a page, if it has more than one: rendering takes about 2 ms for 1,000
 CONVERSATIONS = 20  # listed beside it
 
 
@@ -22,7 +22,7 @@ def page_response(request: HttpRequest, pk: uuid.UUID | None, failure: Failure |
     """A conversation, or a new one; with a `failure`, why the question of this request has no answer."""
     own = Conversation.objects.filter(user=request.user.pk)
     # A new conversation has no row before its first question, which may have failed.
-    new = None if failure is None or failure.status == 404 else sent_uuid(request, "conversation")
+    new = None if failure is None or failure.status == 404 else sent_uuid(request.POST, "conversation")
     conversation = get_object_or_404(own, pk=pk) if pk else own.filter(pk=new).first() if new else None
     context: dict[str, Any] = {
         "endpoint": reverse("chat:{{ 'ask' if cookiecutter.view_style == 'sync' else 'stream' }}"),
@@ -37,12 +37,17 @@ def page_response(request: HttpRequest, pk: uuid.UUID | None, failure: Failure |
     }
     turns: list[Any] = []
     if conversation:
-        page, turns = turns_of(conversation, request.GET.get("page"))
-        context |= {"page": page, "forgotten": last_forgotten(conversation, turns)}
+        before = sent_uuid(request.GET, "before")
+        turns, has_earlier = turns_of(conversation, before)
+        context |= {
+            "has_earlier": has_earlier,
+            "has_later": before is not None,
+            "forgotten": last_forgotten(conversation, turns),
+        }
     last = turns[-1] if turns else None
     if failure:
-        context |= {"prompt": request.POST.get("prompt", ""), "replaces": sent_uuid(request, "replaces") or ""}
-        key = sent_uuid(request, "idempotency_key")
+        context |= {"prompt": request.POST.get("prompt", ""), "replaces": sent_uuid(request.POST, "replaces") or ""}
+        key = sent_uuid(request.POST, "idempotency_key")
         if last and (last.idempotency_key, last.state) == (key, Turn.State.FAILED):
             context["replaces"] = key
         else:
@@ -62,13 +67,27 @@ def redirect_after(question: Any, answer: dict[str, Any]) -> HttpResponse:
     return redirect(reverse("chat:conversation", args=[question.conversation]) + edit + "#last")
 
 
-def turns_of(conversation: Conversation, number: Any) -> tuple[Any, list[Turn]]:
-    """A page of turns, of which the first has the newest, and these turns, oldest first."""
-    pages = Paginator(conversation.turns.order_by("-pk"), TURNS)
-    page = pages.get_page(number)
-    if any(turn.state == Turn.State.ASKED for turn in page) and keeper.mark_interrupted(conversation.turns.all()):
-        page = pages.get_page(number)
-    return page, list(page)[::-1]
+def turns_of(conversation: Conversation, before: uuid.UUID | None) -> tuple[list[Turn], bool]:
+    """The newest turns, or those before the turn with this key, as many as fit on a page, oldest first.
+
+    And whether there are earlier ones.
+    """
+    turns = conversation.turns.all()
+    if before:
+        own = turns.filter(user=conversation.user_id).only("pk")
+        turns = turns.filter(pk__lt=get_object_or_404(own, idempotency_key=before).pk)
+    chosen: list[Turn] = []
+    has_earlier = False
+    size = 0
+    for turn in newest_first(turns):
+        size += len(turn.text)
+        has_earlier = bool(chosen) and (size > CHARACTERS or len(chosen) == TURNS)
+        if has_earlier:
+            break
+        chosen.append(turn)
+    if any(turn.state == Turn.State.ASKED for turn in chosen) and keeper.mark_interrupted(conversation.turns.all()):
+        return turns_of(conversation, before)
+    return chosen[::-1], has_earlier
 
 
 def last_forgotten(conversation: Conversation, turns: list[Turn]) -> int | None:
@@ -78,8 +97,8 @@ def last_forgotten(conversation: Conversation, turns: list[Turn]) -> int | None:
     return forgotten[-1] if forgotten else None
 
 
-def sent_uuid(request: HttpRequest, name: str) -> uuid.UUID | None:
+def sent_uuid(data: QueryDict, name: str) -> uuid.UUID | None:
     try:
-        return read_uuid(request.POST, name)
+        return read_uuid(data, name)
     except Refused:
         return None

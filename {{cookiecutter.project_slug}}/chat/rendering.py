@@ -5,12 +5,13 @@ not support: reference links and their definitions, footnotes, mathematics. An i
 what CommonMark says, https://spec.commonmark.org/, with tables and strikethrough; nh3 is the last gate.
 
 Each top-level block becomes exactly one element, whatever surrounds it, so that chat/live.py can render blocks as they
-arrive. The time for any answer grows with its length and no faster: `NESTING`, `COLUMNS`, `ROWS` and `LONGEST_CODE`
-see to that.
+arrive. The time for any answer grows with its length and no faster: `NESTING`, `COLUMNS`, `ROWS` and `COLOURED` see
+to that.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from html import escape
 from typing import Any
@@ -24,8 +25,9 @@ from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, St
 
 from chat.markdown import PARSER, Block, parse
 
-# Most lexers need far longer for some texts than for others: what is long, or in a language not listed, has no colours.
-LONGEST_CODE = 10_000  # characters
+# Lexers take more time than all else, and most of them far longer for some texts than for others: what goes beyond so
+# much code in an answer, or is in a language not listed, has no colours.
+COLOURED = 6_000  # characters
 WORST = re.compile(r"[^\n]{300}|(\n\s{0,300}){4}")
 LANGUAGES = {
     "bash", "c", "c++", "console", "cpp", "css", "dart", "diff", "docker", "dockerfile", "go", "graphql", "html", "ini",
@@ -77,20 +79,25 @@ GATE = nh3.Cleaner(
 )
 
 
+@dataclass
+class Before:
+    """What a block must know of those before it."""
+
+    headings: list[int] = field(default_factory=list)  # the levels of those that are open
+    coloured: int = 0  # characters of code
+
+
 def render(markdown: str) -> SafeString:
     """The HTML of a whole answer."""
-    outline: list[int] = []
-    return SafeString("".join(to_html(block, outline) for block in parse(markdown)))
+    before = Before()
+    return SafeString("".join(to_html(block, before) for block in parse(markdown)))
 
 
-def to_html(block: Block, outline: list[int], plain_from: float = float("inf")) -> str:
-    """The HTML of a block. Code from the line `plain_from` on has no colours yet.
-
-    `outline` has the levels of the headings that are open before the block, and then those after it.
-    """
+def to_html(block: Block, before: Before, plain_from: float = float("inf")) -> str:
+    """The HTML of a block, which is then among those `before` others. Code from the line `plain_from` on has no colours yet."""
     if block[0].nesting:
         block[0].attrSet("dir", "auto")
-    html = RENDERER.render(block, PARSER.options, {"outline": outline, "plain_from": plain_from})
+    html = RENDERER.render(block, PARSER.options, {"before": before, "plain_from": plain_from})
     return clean(html)
 
 
@@ -104,8 +111,6 @@ def colour_of(kind: _TokenType) -> str | None:
 
 
 def coloured(code: str, language: str) -> str:
-    if language not in LANGUAGES or len(code) > LONGEST_CODE or WORST.search(code):
-        return escape(code)
     html = []
     for kind, text in get_lexer_by_name(language, stripnl=False, ensurenl=False).get_tokens(code):
         colour = colour_of(kind)
@@ -123,9 +128,9 @@ class Renderer(RendererHTML):
             opening.tag = closing.tag = "p"
             opening.attrSet("class", "heading")
         else:
-            level, outline = int(opening.tag[1]), env["outline"]
-            outline[:] = [*(above for above in outline if above < level), level]
-            opening.tag = closing.tag = f"h{min(2 + len(outline), 6)}"
+            level, headings = int(opening.tag[1]), env["before"].headings
+            headings[:] = [*(above for above in headings if above < level), level]
+            opening.tag = closing.tag = f"h{min(2 + len(headings), 6)}"
         return self.renderToken(tokens, idx, options, env)
 
     def link_open(self, tokens: Sequence[Token], idx: int, options: Any, env: Any) -> str:
@@ -143,7 +148,12 @@ class Renderer(RendererHTML):
         language = name[1].lower() if name else ""
         label = f' data-language="{language}"' if language else ""
         is_open = token.map and token.map[0] >= env["plain_from"]
-        code = escape(token.content) if is_open else coloured(token.content, language)
+        size = env["before"].coloured + len(token.content)
+        if is_open or language not in LANGUAGES or size > COLOURED or WORST.search(token.content):
+            code = escape(token.content)
+        else:
+            code = coloured(token.content, language)
+            env["before"].coloured = size
         return f'<div class="code"{label}><pre dir="ltr" tabindex="0"><code>{code}</code></pre></div>\n'
 
     code_block = fence

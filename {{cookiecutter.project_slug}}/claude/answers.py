@@ -6,18 +6,27 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 # What a user reads where Claude declines, by the category that the API gives. Its safety filters can be wrong.
 # https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback
 REFUSALS = {
-    "": "Claude declined to answer this question. Ask it in other words, or ask another.",
-    "cyber": "Claude declined: this question looks as if it were about attacking computers. "
-    "If it is not, ask again and say what you want to protect or to build.",
-    "bio": "Claude declined: this question looks as if it were about dangerous biology. "
-    "If it is not, ask again and say what you want to find out, and what for.",
-    "frontier_llm": "Claude declined: this question looks as if it were about building a competing AI model. "
-    "If it is not, ask again and say what you are working on.",
-    "reasoning_extraction": "Claude declined: it does not write down how it thinks. "
-    "Ask for the answer with a short explanation instead.",
+    "": _("Claude declined to answer this question. Ask it in other words, or ask another."),
+    "cyber": _(
+        "Claude declined: this question looks as if it were about attacking computers. "
+        "If it is not, ask again and say what you want to protect or to build."
+    ),
+    "bio": _(
+        "Claude declined: this question looks as if it were about dangerous biology. "
+        "If it is not, ask again and say what you want to find out, and what for."
+    ),
+    "frontier_llm": _(
+        "Claude declined: this question looks as if it were about building a competing AI model. "
+        "If it is not, ask again and say what you are working on."
+    ),
+    "reasoning_extraction": _(
+        "Claude declined: it does not write down how it thinks. Ask for the answer with a short explanation instead."
+    ),
 }
 
 
@@ -109,7 +118,8 @@ class Answer(str):
     @property
     def refusal(self) -> str:
         """What the user reads where Claude declined, else empty."""
-        return REFUSALS.get(self.refusal_category or "", REFUSALS[""]) if self.stop_reason == "refusal" else ""
+        declined = self.stop_reason == "refusal"
+        return str(REFUSALS.get(self.refusal_category or "", REFUSALS[""])) if declined else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON: `{"answer": text, "stop_reason": …, "usage": {…}}`, and why there is none in a refusal."""

@@ -17,32 +17,35 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 
 class Row(NamedTuple):
     """One row of the table: an HTTP status, the public sentence, and the level of the line in the log."""
 
     status: int
-    sentence: str
+    sentence: Promise
     level: int
 
 
 TABLE = {
-    "misconfigured": Row(500, "Service misconfigured", logging.ERROR),
-    "not_found": Row(502, "AI service unavailable", logging.ERROR),
-    "rate_limited": Row(429, "Too many requests, please try again in a moment", logging.WARNING),
-    "unavailable": Row(502, "AI service unavailable", logging.WARNING),
-    "timed_out": Row(504, "The answer took too long", logging.WARNING),
-    "restarting": Row(503, "The server is restarting, please ask again in a moment", logging.WARNING),
-    "unexpected": Row(500, "Something went wrong", logging.ERROR),
+    "misconfigured": Row(500, _("Service misconfigured"), logging.ERROR),
+    "not_found": Row(502, _("AI service unavailable"), logging.ERROR),
+    "rate_limited": Row(429, _("Too many requests, please try again in a moment"), logging.WARNING),
+    "unavailable": Row(502, _("AI service unavailable"), logging.WARNING),
+    "timed_out": Row(504, _("The answer took too long"), logging.WARNING),
+    "restarting": Row(503, _("The server is restarting, please ask again in a moment"), logging.WARNING),
+    "unexpected": Row(500, _("Something went wrong"), logging.ERROR),
     "all_thinking": Row(
         502,
-        "Claude used its whole budget to think, and has no answer: please ask something simpler or more precise",
+        _("Claude used its whole budget to think, and has no answer: please ask something simpler or more precise"),
         logging.WARNING,
     ),
     # Of an answer that must fit a schema.
-    "declined": Row(422, "Claude declined to answer this question", logging.INFO),
-    "cut_off": Row(502, "The answer was too long and was cut off", logging.WARNING),
-    "misfit": Row(502, "AI service unavailable", logging.WARNING),
+    "declined": Row(422, _("Claude declined to answer this question"), logging.INFO),
+    "cut_off": Row(502, _("The answer was too long and was cut off"), logging.WARNING),
+    "misfit": Row(502, _("AI service unavailable"), logging.WARNING),
 }
 
 # Why the API refuses a call: the row of the table, and what the log says about it.
@@ -125,7 +128,8 @@ class Failure(Exception):
         super().__init__(kind, detail)
         self.kind = kind
         self.detail = detail
-        self.status, self.sentence, self.level = TABLE[kind]
+        self.status, sentence, self.level = TABLE[kind]
+        self.sentence = str(sentence)  # in the language of the request: it may be sent after that has ended
         self.retry_after = retry_after
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ https://docs.djangoproject.com/en/stable/topics/http/views/#customizing-error-vi
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
 from django.views import csrf, defaults
 
 from chat.decorators import response_to
@@ -15,15 +16,15 @@ from claude.failures import Failure, Refused
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """CSRF_FAILURE_VIEW."""
     if wants_json(request):
-        return response_to(request, Refused(403, "Please reload the page, then ask once more."))
+        return response_to(request, Refused(403, _("Please reload the page, then ask once more.")))
     return csrf.csrf_failure(request, reason)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400: for a body that is too large, or that no view could read."""
-    status, sentence = 400, "Your question could not be read: please reload the page and ask again."
+    status, sentence = 400, _("Your question could not be read: please reload the page and ask again.")
     if isinstance(exception, RequestDataTooBig):
-        status, sentence = 413, "Your question is too long: please shorten it."
+        status, sentence = 413, _("Your question is too long: please shorten it.")
     if wants_json(request):
         return response_to(request, Refused(status, sentence))
     response = defaults.bad_request(request, exception)
@@ -34,7 +35,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404."""
     if wants_json(request):
-        return response_to(request, Refused(404, "There is nothing at this address."))
+        return response_to(request, Refused(404, _("There is nothing at this address.")))
     return defaults.page_not_found(request, exception)
 
 

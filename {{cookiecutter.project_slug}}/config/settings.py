@@ -181,7 +181,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Language, time, static files -----------------------------------------------------------------
 
-LANGUAGE_CODE = "en-us"
+LANGUAGE_CODE = "en"
+# For a second language, docs/settings.md says what to do. With one, LocaleMiddleware would cost every request time, and
+# tell caches that it varies, for nothing.
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 # A name of the time zone database, such as Europe/Paris.
 TIME_ZONE = config("TIME_ZONE", default="UTC", cast=time_zone)
 USE_TZ = True

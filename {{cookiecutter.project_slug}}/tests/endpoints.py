@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from chat.urls import urlpatterns
 
-PATHS = [reverse(f"chat:{route.name}") for route in urlpatterns if route.name in {"ask", "stream"}]
+PATHS = [reverse(f"chat:{route.name}") for route in urlpatterns if getattr(route, "name", "") in {"ask", "stream"}]
 """Where one question is asked: for an answer in one piece, and as a stream where the project has streams."""
 
 

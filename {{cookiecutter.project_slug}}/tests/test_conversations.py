@@ -1,9 +1,11 @@
 """Questions that follow each other: what Claude gets of what came before, and what is kept of each answer."""
 
 import uuid
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from chat import idempotency, keeper
@@ -47,6 +49,21 @@ def leave(turn):
 def die(turn):
     """Has a turn look as if its process had died."""
     Turn.objects.filter(pk=turn.pk).update(alive_at=timezone.now() - timedelta(seconds=keeper.LEASE + 1))
+
+
+@contextmanager
+def just_before(query, act):
+    """Has something else happen just before the first query that begins like this."""
+    acts = iter([act])
+
+    def execute(execute, sql, *args):
+        if sql.startswith(query):
+            for act in acts:
+                act()
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(execute):
+        yield
 
 
 def test_the_second_question_goes_to_claude_with_the_first_and_its_answer(user, wire, conversation, path):
@@ -172,6 +189,29 @@ def test_an_answer_whose_process_died_says_so_and_is_remembered(user, wire, conv
     assert said(wire[-1])[-3:] == ["Why is the sky blue?", "Half", "Go on"]
 
 
+def test_an_answer_whose_process_died_is_known_as_such_before_somebody_opens_its_page(user, wire, conversation, path):
+    user.post(path, click("Hello", conversation))
+    turn = claim(conversation)
+    turn.add("Half")
+    keeper.of_this_process().make_round()
+    die(turn)
+    user.post(path, click("Go on", conversation))
+    assert said(wire[-1])[-3:] == ["Why is the sky blue?", "Half", "Go on"]
+    assert '"answer": "Half", "state": "interrupted"' in user.get(f"/c/{conversation}/export.json").text
+
+
+def test_pages_open_while_nothing_can_be_written(user, conversation, path):
+    user.post(path, click("Hello", conversation))
+    die(claim(conversation))
+
+    def fail():
+        raise OperationalError
+
+    for page in ("", "export.json"):
+        with just_before('UPDATE "chat_turn"', fail):
+            assert user.get(f"/c/{conversation}/{page}").status == 200
+
+
 def test_a_process_taken_for_dead_stores_its_answer_all_the_same(user, conversation, path):
     user.post(path, click("Hello", conversation))
     turn = claim(conversation)
@@ -204,6 +244,31 @@ def test_an_answer_after_its_conversation_was_deleted_is_not_kept(user, conversa
     turn.add("Late")
     idempotency.settle(turn)
     assert not Turn.objects.exists()
+
+
+def test_a_question_is_not_taken_when_its_conversation_is_deleted_meanwhile(user, wire, conversation, path):
+    user.post(path, click("Hello", conversation))
+    with just_before('UPDATE "chat_conversation"', Conversation.objects.all().delete):
+        reply = user.post(path, click("Still there?", conversation))
+    assert (reply.status, reply.json["error"]) == (404, "There is no such conversation.")
+    assert len(wire) == 1
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+def test_another_title_brings_nothing_back(user, conversation, path, deleted):
+    user.post(path, click("Hello", conversation))
+    now = timezone.now()
+
+    def meanwhile():
+        if deleted:
+            Conversation.objects.all().delete()
+        else:
+            Conversation.objects.update(updated_at=now)
+
+    with just_before('UPDATE "chat_conversation"', meanwhile):
+        reply = user.post(f"/c/{conversation}/rename/", {"title": "Another"})
+    assert reply.status == (404 if deleted else 302)
+    assert list(Conversation.objects.values_list("title", "updated_at")) == ([] if deleted else [("Another", now)])
 
 
 # --- Asked again ----------------------------------------------------------------------------------

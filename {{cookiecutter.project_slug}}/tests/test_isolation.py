@@ -13,8 +13,9 @@ pytestmark = pytest.mark.django_db
 
 SECRET = "the swallow flies at noon"
 
-# What takes an id in its form: the status for one of somebody else's. What has an id in its path answers 404.
-FORMS = {"page": 404, "ask": 404, "stream": 404}
+# What takes ids in its form, and the status for each that is somebody else's. What has an id in its path answers 404.
+FORMS = {"page", "ask", "stream"}
+STATUSES = {"conversation": 404, "replaces": 422}
 # What takes no id of anybody's.
 WITHOUT_IDS = {"ask_many", "conversations", "delete_all", "export_all", "sign_in", "sign_out", "demo", "summary"}
 
@@ -68,22 +69,24 @@ def test_a_path_with_an_id_of_somebody_else_is_not_there(user, conversation, wir
     assert wire == []
 
 
+@pytest.mark.parametrize("named", STATUSES)
 @pytest.mark.parametrize(("route", "name"), [item for item in ROUTES.items() if "<" not in item[0]])
-def test_a_form_with_an_id_of_somebody_else_is_refused(user, conversation, wire, route, name):
+def test_a_form_with_an_id_of_somebody_else_is_refused(user, conversation, wire, route, name, named):
     assert name in FORMS or name in WITHOUT_IDS, f"say here whether {route} takes an id"
     before = rows()
-    turn = Turn.objects.get()
-    ids = {"conversation": conversation.pk, "replaces": turn.idempotency_key}
+    ids = {"conversation": conversation.pk}
+    if named == "replaces":
+        ids = {"conversation": uuid.uuid4(), "replaces": Turn.objects.get().idempotency_key}
     reply = user.post(f"/{route}", {"prompt": "What is it?", **ids, "idempotency_key": uuid.uuid4()})
     assert SECRET not in reply.text
     if name in FORMS:
-        assert reply.status == FORMS[name]
+        assert reply.status == STATUSES[named]
         assert wire == []
     assert rows()[0] == before[0]
     assert Turn.objects.filter(conversation=conversation).count() == 1
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", sorted(FORMS))
 def test_a_key_of_somebody_else_gets_no_answer_of_theirs(user, conversation, name):
     turn = Turn.objects.get()
     for route in [route for route, of_route in ROUTES.items() if of_route == name]:

@@ -14,7 +14,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
-from environments import run
+from environments import run, variables_for
 
 
 class Process:
@@ -51,10 +51,10 @@ class Interpreter:
     """The process that has loaded the packages of an environment. It ends with the one that started it."""
 
     def __init__(self, environment):
-        python = Path(environment, "bin", "python")
-        self.origin = subprocess.Popen(
-            [python, Path(__file__).parent], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        command = [Path(environment, "bin", "python"), Path(__file__).parent]
+        # Of this machine's variables, PYTHONDONTWRITEBYTECODE would have every such process compile all packages again.
+        variables = variables_for(Path(environment))
+        self.origin = subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.processes = {}
         self.started = queue.SimpleQueue()
         self.starting = threading.Lock()

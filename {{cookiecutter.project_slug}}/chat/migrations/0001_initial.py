@@ -21,9 +21,9 @@ class Migration(migrations.Migration):
             name="Conversation",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ("title", models.CharField(max_length=80)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("title", models.CharField(max_length=80, verbose_name="title")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created at")),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="updated at")),
                 (
                     "user",
                     models.ForeignKey(
@@ -31,10 +31,13 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="conversations",
                         to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
                     ),
                 ),
             ],
             options={
+                "verbose_name": "conversation",
+                "verbose_name_plural": "conversations",
                 "indexes": [
                     models.Index(fields=["user", "-updated_at"], name="conversations_of_user"),
                     models.Index(fields=["updated_at"], name="conversations_by_age"),

@@ -109,13 +109,17 @@ def text_for(body: dict[str, Any], play: str) -> str:
     if wanted:
         return json.dumps("This does not fit." if play == "misfit" else example(wanted["schema"]))
     asked = question(body)
-    turns = len(body["messages"])
+    quoted = "> " + asked.replace("\n", "\n> ")
     return (
-        "This is the offline stand-in, not Claude: there is no ANTHROPIC_API_KEY, so nothing left this machine."
-        f"\n\nYou asked, in {count(len(asked.split()), 'word')} and {count(len(asked), 'character')}:\n\n{asked}\n\n"
-        f"The request has {count(turns, 'turn')}, asks {body['model']} for at most {body['max_tokens']} tokens, "
-        f"and {'has a' if body.get('system') else 'has no'} system prompt. Put a key into ANTHROPIC_API_KEY and "
-        "start again, and Claude itself will answer here."
+        "This is the offline stand-in, not Claude: there is no `ANTHROPIC_API_KEY`, so **nothing left this machine**.\n\n"
+        f"You asked, in {count(len(asked.split()), 'word')} and {count(len(asked), 'character')}:\n\n{quoted}\n\n"
+        "| What Claude would get | Value |\n|---|---|\n"
+        f"| Model | `{body['model']}` |\n"
+        f"| System prompt | {'yes' if body.get('system') else 'no'} |\n"
+        f"| Questions and answers so far | {len(body['messages'])} |\n"
+        f"| Longest answer | {count(body['max_tokens'], 'token')} |\n\n"
+        "With a key Claude itself answers here, in Markdown too, with tables, lists and code:\n\n"
+        "```sh\nexport ANTHROPIC_API_KEY='your key'\nmake run\n```\n"
     )
 
 

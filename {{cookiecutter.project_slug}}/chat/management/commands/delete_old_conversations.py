@@ -23,8 +23,8 @@ class Command(BaseCommand):
         forgotten, _ = keeper.forgotten(now).delete()
         deleted = 0
         if settings.CHAT_RETENTION_DAYS:
-            old = Conversation.objects.filter(updated_at__lt=now - timedelta(days=settings.CHAT_RETENTION_DAYS))
-            deleted = old.delete()[1].get("chat.Conversation", 0)
+            old = now - timedelta(days=settings.CHAT_RETENTION_DAYS)
+            deleted = keeper.delete(Conversation.objects.filter(updated_at__lt=old))
         self.stdout.write(
             f"{deleted} conversations and {forgotten} single answers deleted, {interrupted} answers were interrupted."
         )

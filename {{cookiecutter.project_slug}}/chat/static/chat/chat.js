@@ -1,6 +1,6 @@
 // The chat page: sends the question, shows the answer as it arrives, and says plainly how it ended.
 // Without this script the form posts by itself and the server renders the answer.
-// What a user may be told stands in templates/chat/turn.html.
+// All that a user may be told stands in templates/chat: in turn.html, and as data of #status.
 
 const form = document.querySelector("#ask");
 const prompt = form.elements.prompt;
@@ -9,6 +9,7 @@ const jump = form.querySelector("#jump");
 const transcript = document.querySelector("#transcript");
 const conversations = document.querySelector("nav.conversations");
 const status = document.querySelector("#status");
+const words = status.dataset;
 const blank = document.querySelector("#turn").content.firstElementChild;
 const copyCode = document.querySelector("#copy-code").content.firstElementChild;
 
@@ -61,9 +62,9 @@ async function receive(question, key, replaces, signal, show) {
     show({ delta: data.answer, tail: "", blocks: data.html ? [{ block: 0, html: data.html }] : [] });
     return data;
   }
-  const { status: code, headers: responseHeaders } = response;
-  const note = typeof data.error === "string" ? "error" : String(code);
-  throw new Failure(note, { sentence: data.error, status: code, wait: seconds(responseHeaders.get("Retry-After")) });
+  const note = typeof data.error === "string" ? "error" : String(response.status);
+  const wait = seconds(response.headers.get("Retry-After"));
+  throw new Failure(note, { sentence: data.error, status: response.status, wait });
 }
 
 /** The JSON of each event in a stream. https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -183,7 +184,7 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
   turn.setAttribute("aria-busy", "true");
   document.body.toggleAttribute("data-busy", true);
   compose();
-  status.textContent = "Generating";
+  status.textContent = words.generating;
   note(turn, "waiting", partial());
   following = true;
   follow();
@@ -235,6 +236,7 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
   answer.end();
   offerCopy(turn, answer.text);
   follow();
+  if (outcome.note === "stopped" && turn.dataset.key === key) look(turn);
 }
 
 /** The server has the question: the page is that of its conversation now, and a reload finds it. */
@@ -252,7 +254,7 @@ function settle(question, turn, key) {
   let entry = conversations.querySelector("[aria-current]");
   if (!entry) {
     const { textContent } = document.querySelector("h1");
-    entry = Object.assign(document.createElement("a"), { href: address, textContent, ariaCurrent: "page" });
+    entry = Object.assign(document.createElement("a"), { href: address, textContent, dir: "auto", ariaCurrent: "page" });
     document.createElement("li").append(entry);
   }
   conversations.querySelector("ul").prepend(entry.parentElement);
@@ -268,8 +270,9 @@ function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
   if (!usage) return;
   const sum = (...counts) => counts.reduce((total, count) => total + (count ?? 0), 0).toLocaleString();
   const asked = sum(usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens);
-  const thinking = usage.thinking_tokens ? `, ${sum(usage.thinking_tokens)} of them thinking` : "";
-  turn.querySelector(".usage").textContent = `${asked} tokens in, ${sum(usage.output_tokens)} out${thinking}`;
+  const counts = { asked, answered: sum(usage.output_tokens), thinking: sum(usage.thinking_tokens) };
+  const took = usage.thinking_tokens ? words.thought : words.took;
+  turn.querySelector(".usage").textContent = took.replace(/{(\w+)}/g, (_, name) => counts[name]);
 }
 
 /** Says why there is no whole answer, and offers what can be done about it. */
@@ -332,12 +335,50 @@ function revive(turn) {
   else offerMore(turn, turn.querySelector(".question").textContent, answer.text);
 }
 
+/** Shows what the server has of a turn as soon as its answer has ended; of one that was stopped here only the text. */
 async function look(turn) {
-  const html = await fetch(location.href).then((response) => response.text()).catch(() => "");
-  const page = new DOMParser().parseFromString(html, "text/html");
+  const page = await load(location.href);
   const fresh = page.querySelector(`[data-key="${turn.dataset.key}"]`);
-  if (fresh) turn.replaceWith(fresh);
-  if (fresh || !html) revive(fresh ?? turn);
+  if (turn.ariaBusy || (page.title && !fresh)) return;
+  const waits = shows(turn, "waiting");
+  if (!fresh || (!waits && shows(fresh, "waiting"))) return void setTimeout(look, LOOK, turn);
+  const focused = turn.contains(document.activeElement);
+  if (waits) {
+    turn.replaceWith(fresh);
+    revive(fresh);
+  } else {
+    const answer = new Answer(fresh.querySelector(".answer"));
+    turn.querySelector(".answer").replaceWith(answer.element);
+    answer.end();
+    offerCopy(turn, answer.text);
+  }
+  if (focused && document.activeElement === document.body) compose();
+}
+
+/** A page of ours; an empty one when it cannot be had. */
+async function load(address) {
+  const html = await fetch(address).then((response) => response.text()).catch(() => "");
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
+/** Puts earlier questions above those that are here. What is being read stays where it is, with the keyboard. */
+async function showEarlier(link) {
+  const page = await load(link.href);
+  const more = page.querySelectorAll("#transcript > :not(.newest)");
+  page.querySelector("#last")?.removeAttribute("id"); // it is not the last here
+  if (!more.length) location.assign(link.href); // which says why
+  if (!more.length || !link.isConnected) return;
+  const first = transcript.querySelector(".turn");
+  const { top } = first.getBoundingClientRect();
+  const forgotten = transcript.querySelector(".forgotten");
+  link.parentElement.replaceWith(...more);
+  for (const element of more) {
+    if (element.matches(".turn")) revive(element);
+    if (element.matches(".forgotten") && forgotten) element.remove();
+  }
+  window.scrollBy({ top: first.getBoundingClientRect().top - top, behavior: "instant" });
+  first.tabIndex = -1;
+  first.focus({ preventScroll: true });
 }
 
 function shows(turn, name) {
@@ -353,14 +394,15 @@ function note(turn, ...names) {
 function tell(turn, ...names) {
   note(turn, ...names);
   const shown = Array.from(turn.querySelectorAll("[data-note]:not([hidden])"), (element) => element.textContent.trim());
-  const words = shown.join(" ") || "Answer complete";
-  if (status.textContent !== words) status.textContent = words;
+  const said = shown.join(" ") || words.complete;
+  if (status.textContent !== said) status.textContent = said;
 }
 
 /** Shows beside the notes of waiting for how many seconds no text has come, once they are many. */
 function count(turn, since) {
   const waited = Math.floor((Date.now() - since) / 1000);
-  for (const element of turn.querySelectorAll(".working")) element.dataset.waited = waited < LONG ? "" : `${waited} s`;
+  const said = waited < LONG ? "" : words.waited.replace("{seconds}", waited);
+  for (const element of turn.querySelectorAll(".working")) element.dataset.waited = said;
 }
 
 function offer(turn, selector, action) {
@@ -373,19 +415,22 @@ function offer(turn, selector, action) {
 function countDown(button, until, label = button.textContent) {
   const left = Math.ceil((until - Date.now()) / 1000);
   button.disabled = left > 0;
-  button.textContent = left > 0 ? `${label} in ${left} s` : label;
+  button.textContent = left > 0 ? words.again.replace("{seconds}", left) : label;
   if (left > 0) setTimeout(countDown, 1000, button, until, label);
 }
 
 async function copy(button, text) {
   const copied = await navigator.clipboard.writeText(text).then(() => true, () => false);
-  button.textContent = status.textContent = copied ? "Copied" : "Copying is not allowed";
+  button.textContent = status.textContent = copied ? words.copied : words.denied;
 }
 
 // --- Following the answer ---
 
+let scheduled = 0; // events come faster than frames, and each look at the page has it laid out
+
 function follow() {
-  requestAnimationFrame(() => {
+  scheduled ||= requestAnimationFrame(() => {
+    scheduled = 0;
     if (following) {
       window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
       lastScroll = window.scrollY;
@@ -422,9 +467,10 @@ window.addEventListener("touchmove", (event) => event.touches[0].clientY > touch
 
 // --- The form ---
 
-/** Puts the cursor where the next question goes, except where a keyboard would slide over the answer. */
+/** Puts the cursor where the next question goes, or beside it where a keyboard would slide over the answer. */
 function compose() {
-  if (!matchMedia("(pointer: coarse)").matches) prompt.focus({ preventScroll: true });
+  const touch = matchMedia("(pointer: coarse)").matches && document.activeElement !== prompt;
+  (touch ? send : prompt).focus({ preventScroll: true });
 }
 
 /** Where the question that is being typed is kept: every conversation has its own. */
@@ -475,6 +521,13 @@ send.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.isComposing) asking?.abort();
+});
+
+transcript.addEventListener("click", (event) => {
+  const link = event.target.closest(".earlier a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  showEarlier(link);
 });
 
 document.querySelector("#keys").hidden = false;
