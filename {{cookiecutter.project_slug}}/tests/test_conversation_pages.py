@@ -137,6 +137,12 @@ def test_a_conversation_gets_another_title(user, conversation):
     assert "&lt;i&gt;Sky&lt;/i&gt;" in user.get("/c/").text
 
 
+def test_a_conversation_is_deleted_by_its_form_alone(client, conversation):
+    client.force_login(conversation.user)
+    assert client.delete(f"/c/{conversation.pk}/delete/").status_code == 405
+    assert Conversation.objects.count() == 1
+
+
 def test_a_conversation_is_deleted_with_all_its_turns_once_that_is_confirmed(user, conversation):
     user.post("/", {"prompt": "Why is grass green?"})
     assert "nobody can bring them back" in user.get(f"/c/{conversation.pk}/delete/").text
