@@ -194,9 +194,10 @@ def test_an_answer_that_another_page_asked_for_is_shown_as_it_comes(page, visit)
     expect(button(other, "Regenerate")).to_be_visible()
 
 
-def test_earlier_questions_come_above_and_what_is_read_stays_where_it_is(visit):
-    page = visit(viewport={"width": 400, "height": 400})
+def test_earlier_questions_come_above_and_what_is_read_stays_where_it_is(page, wire):
+    page.set_viewport_size({"width": 400, "height": 400})
     ask(page, "The newest")
+    wire.take(page).start().send(event(delta="Yes. ") * 200 + event(**DONE)).end()
     expect(page.get_by_role("status")).to_have_text("Answer complete")
     link = '<p class="between earlier"><a href="?before=x#last">Earlier questions</a></p>'
     earlier = page.content().replace("The newest", "The one before").replace('id="last"', "")
