@@ -12,9 +12,8 @@ import preloaded
 from bakery import PAIRS, VARIANTS, Bakery
 from claude_server.client import ClaudeServer
 from control_tags import counted, per_thousand_lines
-from environments import Environments, find_python
+from environments import Environments
 from production import Production
-from project_server import development_server
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -119,25 +118,6 @@ def lane(shared_lane):
 def served(request, in_production, lane):
     """The project that a test is about."""
     return in_production(request.param)
-
-
-@pytest.fixture(scope="session")
-def live_project(bake, environment, tmp_path_factory):
-    """live_project("streaming", …) serves a project as its developer would, offline, and gives its base URL."""
-    servers = {}
-
-    def serve(view_style, **more):
-        answers = {"view_style": view_style, **more}
-        key = tuple(sorted(answers.items()))
-        if key not in servers:
-            project = bake(**answers)
-            copy = Path(shutil.copytree(project, tmp_path_factory.mktemp("live") / project.name))
-            servers[key] = development_server(copy, environment(project, find_python("oldest")), view_style)
-        return servers[key].url
-
-    yield serve
-    for server in servers.values():
-        server.stop()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -17,14 +17,18 @@ SWITCHES = [
 ]
 
 
-def launch(playwright, *switches):
-    """A Chromium without a window. Skips where there is none."""
+def find_chromium():
+    """The path of this machine's Chromium. Skips where there is none."""
     names = ["chromium", "chromium-browser", "google-chrome"]
-    found = next(filter(None, map(shutil.which, names)), None) or skip_or_fail("no Chromium found")
-    return playwright.chromium.launch(executable_path=found, args=[*SWITCHES, *switches])
+    return next(filter(None, map(shutil.which, names)), None) or skip_or_fail("no Chromium found")
 
 
-def watch(page, origin="http://127.0.0.1:"):
+def launch(playwright, *switches):
+    """A Chromium without a window."""
+    return playwright.chromium.launch(executable_path=find_chromium(), args=[*SWITCHES, *switches])
+
+
+def watch(page, origin):
     """A list that fills with all that should not happen on a page: errors, policy violations, other origins."""
     wrong = []
 
@@ -33,9 +37,24 @@ def watch(page, origin="http://127.0.0.1:"):
         if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
             wrong.append(message.text)
 
+    def on_response(response):
+        if response.status >= 400 and response.request.resource_type not in ("document", "fetch"):
+            wrong.append(f"{response.status} for {response.url}")
+
+    def on_issue(event):
+        issue = event["issue"]
+        # The rest of the admin is Django's.
+        if issue["code"] == "ContentSecurityPolicyIssue" or "/admin/" not in page.url:
+            wrong.append(str(issue))
+
     page.on("console", on_console)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: request.url.startswith(origin) or wrong.append(request.url))
+    page.on("response", on_response)
+    # What developer tools list as issues: the policy, also where it only reports, cookies, what is deprecated.
+    tools = page.context.new_cdp_session(page)
+    tools.on("Audits.issueAdded", on_issue)
+    tools.send("Audits.enable")
     return wrong
 
 

@@ -6,23 +6,27 @@ import uuid
 import pytest
 from playwright.sync_api import expect
 
-from browser import answer, ask, button, expect_complete, expect_failed, expect_unfinished, heard, listen, sign_in
-from wire import DONE, RESTART, THINKING, Wire, event
+from browser import answer, ask, button, expect_complete, expect_failed, expect_unfinished, heard, listen
+from page_site import PASSWORD
+from wire import DONE, RESTART, THINKING, event
 
-LONG_QUESTION = "Please repeat all of this, word by word. " * 30
+LONG_QUESTION = "Please **repeat** all of this, word by word. " * 30
 
 
-def test_the_demo_user_signs_in_and_out(visit):
-    page = visit("/", storage_state=None)
+def test_a_user_signs_in_and_out(visit):
+    page = visit(is_signed_in=False)
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
-    sign_in(page)
-    expect(page.get_by_role("banner")).to_contain_text("demo")
+    page.get_by_label("Username").fill("another")
+    page.get_by_label("Password").fill(PASSWORD)
+    button(page, "Sign in").click()
+    expect(page.get_by_label("Your question")).to_be_visible()
+    expect(page.get_by_role("banner")).to_contain_text("another")
     button(page, "Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
 def test_a_wrong_password_is_said(visit):
-    page = visit("/accounts/sign-in/", storage_state=None)
+    page = visit("/accounts/sign-in/", is_signed_in=False)
     page.get_by_label("Username").fill("nobody")
     page.get_by_label("Password").fill("wrong")
     button(page, "Sign in").click()
@@ -31,9 +35,9 @@ def test_a_wrong_password_is_said(visit):
 
 
 @pytest.mark.parametrize("view_style", ["streaming", "async"])
-def test_the_answer_grows_while_it_can_still_be_stopped(visit, live_project, view_style):
-    page = visit(storage_state=None, base_url=live_project(view_style))
-    sign_in(page)
+def test_the_answer_grows_while_it_can_still_be_stopped(visit, view_style):
+    page = visit(view_style=view_style)
+    listen(page)
     page.evaluate("""() => {
         window.seen = [];
         const look = () => {
@@ -51,11 +55,11 @@ def test_the_answer_grows_while_it_can_still_be_stopped(visit, live_project, vie
     sizes = [size for size, stop in page.evaluate("seen") if stop]
     assert sizes == sorted(sizes)
     assert len(set(sizes)) > 5, "the answer came in one piece"
+    assert heard(page) == ["Generating", "Answer complete"]
 
 
-def test_an_answer_in_one_piece_is_shown_too(visit, live_project):
-    page = visit(storage_state=None, base_url=live_project("sync"))
-    sign_in(page)
+def test_an_answer_in_one_piece_is_shown_too(visit):
+    page = visit(view_style="sync")
     ask(page)
     expect_complete(page, re.compile(r"Why is the sky blue\?"))
     expect(page.get_by_text(re.compile(r"^\d+ tokens in, \d+ out$"))).to_be_visible()
@@ -127,12 +131,16 @@ def test_the_request_id_needs_no_secure_context(visit, page, wire):
 @pytest.mark.parametrize("how", ["button", "Escape"])
 def test_stop_keeps_what_had_arrived(page, how):
     ask(page, LONG_QUESTION)
-    expect(answer(page)).not_to_be_empty()
+    expect(answer(page)).to_contain_text("**repeat**")
     button(page, "Stop").click() if how == "button" else page.keyboard.press("Escape")
     expect_unfinished(page, re.compile("."), "Stopped.")
     expect(button(page, "Send")).to_be_visible()
     kept = answer(page).text_content()
     assert 0 < len(kept) < len(LONG_QUESTION)
+    # The line that was arriving is Markdown, too.
+    expect(answer(page).locator("strong").first).to_have_text("repeat")
+    expect(answer(page)).not_to_contain_text("**")
+    expect_unfinished(page, re.compile("."), "Stopped.")
 
 
 def test_stop_closes_the_connection(page, wire):
@@ -144,7 +152,9 @@ def test_stop_closes_the_connection(page, wire):
     expect_unfinished(page, "Half", "Stopped.")
 
 
-def test_thinking_is_seen_and_said_until_text_comes(page, wire):
+def test_thinking_is_seen_and_said_until_text_comes(visit, new_wire):
+    page = visit(reduced_motion="no-preference")
+    wire = new_wire(page)
     page.clock.install()
     listen(page)
     ask(page)
@@ -179,19 +189,18 @@ def test_thinking_can_be_stopped(page, wire):
     expect(button(page, "Try again")).to_be_visible()
 
 
-def test_text_that_is_taken_back_is_no_part_of_the_answer(visit):
+def test_text_that_is_taken_back_is_no_part_of_the_answer(visit, new_wire):
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     listen(page)
-    with Wire() as wire:
-        wire.answer_for(page)
-        ask(page)
-        exchange = wire.take(page).start().send(event(delta="Half"))
-        expect(answer(page)).to_have_text("Half")
-        exchange.send(event(**RESTART))
-        expect(answer(page)).to_be_empty()
-        expect(page.locator(".note:visible")).to_have_text("The text was taken back. Another answer may follow…")
-        exchange.send(event(delta="Whole") + event(**DONE)).end()
-        expect_complete(page, "Whole")
+    wire = new_wire(page)
+    ask(page)
+    exchange = wire.take(page).start().send(event(delta="Half"))
+    expect(answer(page)).to_have_text("Half")
+    exchange.send(event(**RESTART))
+    expect(answer(page)).to_be_empty()
+    expect(page.locator(".note:visible")).to_have_text("The text was taken back. Another answer may follow…")
+    exchange.send(event(delta="Whole") + event(**DONE)).end()
+    expect_complete(page, "Whole")
     assert heard(page) == ["Generating", "The text was taken back. Another answer may follow…", "Answer complete"]
     button(page, "Copy answer").click()
     expect(button(page, "Copied")).to_be_visible()

@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from browser import CONTRASTS, answer, ask, button
-from wire import DONE, THINKING, Wire, event, respond
+from page_site import PASSWORD
+from wire import DONE, THINKING, event, respond
 
 LONG_QUESTION = "Please repeat all of this, word by word. " * 30
 BELOW = "(document.documentElement.scrollHeight - innerHeight - scrollY)"
@@ -35,7 +36,7 @@ def test_the_page_follows_the_answer_until_the_user_scrolls_up(page, wire):
 
 @pytest.mark.parametrize("path", ["/", "/accounts/sign-in/"])
 def test_a_phone_need_not_scroll_sideways(visit, path):
-    page = visit(path, **PHONE, **({"storage_state": None} if path != "/" else {}))
+    page = visit(path, **PHONE, is_signed_in=path == "/")
     if path == "/":
         respond(page, 200, event(delta="unbroken" * 100) + event(error="unbroken" * 100, status=502))
         ask(page, "unbroken" * 100)
@@ -60,26 +61,27 @@ def test_colours_follow_the_system_and_can_be_read(visit):
     assert pages[0] != pages[1]
 
 
-def test_nothing_moves_for_a_reader_who_wants_no_motion(visit):
-    page = visit(reduced_motion="reduce")
+def test_nothing_moves_for_a_reader_who_wants_no_motion(page, new_wire):
     ask(page, LONG_QUESTION)
     expect(answer(page)).not_to_be_empty()
     assert page.evaluate("document.getAnimations().length") == 0
     button(page, "Stop").click()
-    with Wire() as wire:
-        wire.answer_for(page)
-        ask(page)
-        wire.take(page).start().send(event(**THINKING))
-        expect(page.locator(".turn").last.locator(".note:visible")).to_have_text("Claude is thinking…")
-        assert page.evaluate("document.getAnimations().length") == 0
+    wire = new_wire(page)
+    ask(page)
+    wire.take(page).start().send(event(**THINKING))
+    expect(page.locator(".turn").last.locator(".note:visible")).to_have_text("Claude is thinking…")
+    assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_the_keyboard_is_enough(visit):
-    page = visit(storage_state=None)
+    page = visit(is_signed_in=False)
     expect(page.get_by_label("Username")).to_be_focused()
-    for name in ("Password", "Sign in", "Continue as demo user"):
-        page.keyboard.press("Tab")
-        expect(page.get_by_label(name).or_(button(page, name))).to_be_focused()
+    page.keyboard.insert_text("another")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Password")).to_be_focused()
+    page.keyboard.insert_text(PASSWORD)
+    page.keyboard.press("Tab")
+    expect(button(page, "Sign in")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_label("Your question")).to_be_focused()
     page.keyboard.insert_text(LONG_QUESTION)
@@ -99,13 +101,14 @@ def test_the_keyboard_is_enough(visit):
 def test_script_and_style_are_small(page):
     sizes = page.evaluate("performance.getEntriesByType('resource').map((one) => [one.name, one.decodedBodySize])")
     ours = {name: size for name, size in sizes if name.endswith((".js", ".css"))}
-    assert len(ours) == 4
-    assert sum(ours.values()) < 30 * 1024
+    assert len(ours) == 5
+    # 5 KB more than 30: the list of conversations has a look of its own, and earlier questions come into place.
+    assert sum(ours.values()) < 35 * 1024
 
 
 @pytest.mark.parametrize(("path", "title"), [("/", "Ask Claude"), ("/accounts/sign-in/", "Sign in")])
 def test_the_page_makes_sense_without_being_seen(visit, path, title):
-    page = visit(path, **({"storage_state": None} if path != "/" else {}))
+    page = visit(path, is_signed_in=path == "/")
     assert page.title().startswith(f"{title} · ")
     assert page.locator("html").get_attribute("lang") == "en"
     expect(page.get_by_role("main")).to_have_count(1)

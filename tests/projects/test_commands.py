@@ -195,6 +195,8 @@ def test_a_new_project_sets_itself_up(bake_copy, package_manager, tmp_path, shar
     assert "git init" in typed(["sh", "-c", "! make hooks"], project, home, GIT_CEILING_DIRECTORIES=str(project.parent))
     some = {"PYTEST_ADDOPTS": "-k test_ask"} if package_manager == "pip" else {}
     assert re.search(r"\d+ passed", typed(["make", "test"], project, home, **some))
+    one = {"PYTEST_ADDOPTS": "-k reload"} if package_manager == "pip" else {}
+    assert re.search(r"\d+ (passed|skipped)", typed(["make", "e2e"], project, home, **one))
     types = shared_folder / "types-of-new-projects"
     with FileLock(f"{types}.lock"):
         typed(["make", "lint"], project, home, MYPY_CACHE_DIR=str(types))

@@ -20,11 +20,11 @@ def commands_in(text):
 def make_targets_named_in(text):
     """The targets of every `make …` in code, inline or in a block."""
     code = re.findall(r"`([^`\n]+)`", text) + [line for line in text.splitlines() if line.startswith("$ ")]
-    return {target for piece in code for target in re.findall(r"\bmake ([a-z][a-z-]*)", piece)}
+    return {target for piece in code for target in re.findall(r"\bmake ([a-z][a-z0-9-]*)", piece)}
 
 
 def make_targets_of(makefile):
-    return set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    return set(re.findall(r"^([a-z][a-z0-9-]*):", makefile, re.MULTILINE))
 
 
 def paths_named_in(text):

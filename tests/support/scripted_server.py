@@ -30,11 +30,13 @@ class ScriptedServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, answer=None):
+    def __init__(self, answer=None, certificate=None):
         super().__init__(("127.0.0.1", 0), Handler)
         self.answer = answer or (lambda exchange: False)
         self.port = self.server_port
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.port}/"
+        if certificate:  # an SSLContext; the thread of a connection shakes hands, and nobody waits for another
+            self.socket = certificate.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.exchanges = queue.Queue()
 
     def take(self, timeout=PATIENCE):

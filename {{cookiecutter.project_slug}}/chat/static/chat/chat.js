@@ -236,6 +236,7 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
   answer.end();
   offerCopy(turn, answer.text);
   follow();
+  if (outcome.note === "stopped" && turn.dataset.key === key) look(turn);
 }
 
 /** The server has the question: the page is that of its conversation now, and a reload finds it. */
@@ -253,7 +254,7 @@ function settle(question, turn, key) {
   let entry = conversations.querySelector("[aria-current]");
   if (!entry) {
     const { textContent } = document.querySelector("h1");
-    entry = Object.assign(document.createElement("a"), { href: address, textContent, ariaCurrent: "page" });
+    entry = Object.assign(document.createElement("a"), { href: address, textContent, dir: "auto", ariaCurrent: "page" });
     document.createElement("li").append(entry);
   }
   conversations.querySelector("ul").prepend(entry.parentElement);
@@ -334,11 +335,24 @@ function revive(turn) {
   else offerMore(turn, turn.querySelector(".question").textContent, answer.text);
 }
 
+/** Shows what the server has of a turn as soon as its answer has ended; of one that was stopped here only the text. */
 async function look(turn) {
   const page = await load(location.href);
   const fresh = page.querySelector(`[data-key="${turn.dataset.key}"]`);
-  if (fresh) turn.replaceWith(fresh);
-  if (fresh || !page.title) revive(fresh ?? turn);
+  if (turn.ariaBusy || (page.title && !fresh)) return;
+  const waits = shows(turn, "waiting");
+  if (!fresh || (!waits && shows(fresh, "waiting"))) return void setTimeout(look, LOOK, turn);
+  const focused = turn.contains(document.activeElement);
+  if (waits) {
+    turn.replaceWith(fresh);
+    revive(fresh);
+  } else {
+    const answer = new Answer(fresh.querySelector(".answer"));
+    turn.querySelector(".answer").replaceWith(answer.element);
+    answer.end();
+    offerCopy(turn, answer.text);
+  }
+  if (focused && document.activeElement === document.body) compose();
 }
 
 /** A page of ours; an empty one when it cannot be had. */
@@ -412,8 +426,11 @@ async function copy(button, text) {
 
 // --- Following the answer ---
 
+let scheduled = 0; // events come faster than frames, and each look at the page has it laid out
+
 function follow() {
-  requestAnimationFrame(() => {
+  scheduled ||= requestAnimationFrame(() => {
+    scheduled = 0;
     if (following) {
       window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
       lastScroll = window.scrollY;
@@ -450,9 +467,10 @@ window.addEventListener("touchmove", (event) => event.touches[0].clientY > touch
 
 // --- The form ---
 
-/** Puts the cursor where the next question goes, except where a keyboard would slide over the answer. */
+/** Puts the cursor where the next question goes, or beside it where a keyboard would slide over the answer. */
 function compose() {
-  if (!matchMedia("(pointer: coarse)").matches) prompt.focus({ preventScroll: true });
+  const touch = matchMedia("(pointer: coarse)").matches && document.activeElement !== prompt;
+  (touch ? send : prompt).focus({ preventScroll: true });
 }
 
 /** Where the question that is being typed is kept: every conversation has its own. */

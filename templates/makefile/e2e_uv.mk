@@ -1,0 +1,1 @@
+	"$(UV)" sync --quiet --group e2e --python "$(PYTHON)"
