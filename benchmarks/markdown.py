@@ -4,8 +4,8 @@
     make markdown A="--view-style async --size 10 --rounds 2"
 
 The API is tests/claude_server, which sends each answer in tokens of three to five characters; the project runs under
-its production server, on a core of its own where there are two. The kinds of stream take turns, so that whatever else the
-machine does falls upon each of them. "request" is a stream of one token: what a question costs without its answer.
+its production server, on a core of its own where there are two. The kinds of stream take turns, so that whatever else
+the machine does falls upon each of them. "request" is a stream of one token: what a question costs without its answer.
 
 Ends with 1 when a stream with HTML takes twice the CPU of a plain one, or more.
 """

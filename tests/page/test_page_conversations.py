@@ -192,3 +192,22 @@ def test_an_answer_that_another_page_asked_for_is_shown_as_it_comes(page, visit)
     expect(answer(other)).to_have_text(so_far(1))
     expect(other.locator(".note:visible")).to_have_count(0)
     expect(button(other, "Regenerate")).to_be_visible()
+
+
+def test_earlier_questions_come_above_and_what_is_read_stays_where_it_is(page, wire):
+    page.set_viewport_size({"width": 400, "height": 400})
+    ask(page, "The newest")
+    wire.take(page).start().send(event(delta="Yes. ") * 200 + event(**DONE)).end()
+    expect(page.get_by_role("status")).to_have_text("Answer complete")
+    link = '<p class="between earlier"><a href="?before=x#last">Earlier questions</a></p>'
+    earlier = page.content().replace("The newest", "The one before").replace('id="last"', "")
+    page.route("**/*before=x", lambda route: route.fulfill(body=earlier, content_type="text/html"))
+    page.evaluate("(link) => document.querySelector('#transcript').insertAdjacentHTML('afterbegin', link)", link)
+    newest = page.locator(".turn").last
+    page.get_by_role("link", name="Earlier questions").focus()
+    before = newest.bounding_box()["y"]
+    page.keyboard.press("Enter")
+    expect(page.locator(".question")).to_have_text(["The one before", "The newest"])
+    expect(newest).to_be_focused()
+    assert abs(newest.bounding_box()["y"] - before) <= 40  # the link is gone
+    expect(page.locator(".earlier")).to_have_count(0)

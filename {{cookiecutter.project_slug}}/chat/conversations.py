@@ -11,7 +11,7 @@ from django.shortcuts import get_list_or_404, redirect
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import DeleteView, ListView, TemplateView, UpdateView
 
 from chat import keeper
@@ -25,7 +25,7 @@ def own_conversations(request: HttpRequest) -> QuerySet[Conversation]:
     return Conversation.objects.filter(user=request.user.pk).order_by("-updated_at")
 
 
-@method_decorator(never_cache, name="dispatch")
+@method_decorator([never_cache, require_http_methods(["GET", "HEAD", "POST"])], name="dispatch")
 class OwnConversations(LoginRequiredMixin):
     """What every view here may see."""
 

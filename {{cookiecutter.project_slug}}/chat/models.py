@@ -130,7 +130,7 @@ class Turn(models.Model):
 
     @property
     def html(self) -> SafeString:
-        return render(self.valid_text)
+        return render(self.text)
 
     @property
     def notes(self) -> list[str]:

@@ -27,7 +27,7 @@ from chat.markdown import PARSER, Block, parse
 
 # Lexers take more time than all else, and most of them far longer for some texts than for others: what goes beyond so
 # much code in an answer, or is in a language not listed, has no colours.
-COLOURED = 10_000  # characters
+COLOURED = 6_000  # characters
 WORST = re.compile(r"[^\n]{300}|(\n\s{0,300}){4}")
 LANGUAGES = {
     "bash", "c", "c++", "console", "cpp", "css", "dart", "diff", "docker", "dockerfile", "go", "graphql", "html", "ini",

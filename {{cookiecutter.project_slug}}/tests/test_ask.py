@@ -31,7 +31,6 @@ def test_an_answer_comes_with_why_it_ended_and_what_it_took(user):
     assert reply.json["usage"]["output_tokens"] > 0
 
 
-# % if cookiecutter.view_style != "async"
 def test_the_page_gets_the_answer_as_html_too(user, play):
     play(streams.whole(streams.text("It **is**.")))
     reply = user.post("/chat/ask/", {"prompt": "Sure?", "format": "html"})
@@ -39,7 +38,6 @@ def test_the_page_gets_the_answer_as_html_too(user, play):
     assert reply.json["html"] == '<p dir="auto">It <strong>is</strong>.</p>\n'
 
 
-# % endif
 def test_a_question_that_claude_declines_has_no_answer_and_says_why(user, play):
     play([streams.start(), streams.text("First,"), *streams.refusal("cyber")])
     reply = user.post("/chat/ask/", {"prompt": "Why?"})

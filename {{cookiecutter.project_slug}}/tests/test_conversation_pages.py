@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from chat import keeper
 from chat.models import Conversation, Turn, text_block
+from chat.rendering import render
 from tests import streams
 from tests.asking import Browser
 from tests.test_ask import HIDDEN
@@ -58,6 +59,13 @@ def test_an_answer_is_shown_as_markdown_and_there_to_be_copied(user, conversatio
     page = user.post(f"/c/{conversation.pk}/", {"prompt": "Sure?"}, follow=True).text
     assert '<p dir="auto">It <strong>is</strong>.</p>\n<ul dir="auto">\n<li>\n<p>a</p>\n</li>\n</ul>' in page
     assert 'data-text="It **is**.\n\n- a"' in page
+
+
+def test_half_a_character_looks_the_same_after_a_reload_as_while_it_came(user, conversation, play):
+    text = "a\ud800b"
+    play(streams.whole(streams.text(text)))
+    page = user.post(f"/c/{conversation.pk}/", {"prompt": "Sure?"}, follow=True).text
+    assert f">{render(text)}</div>" in page
 
 
 def test_the_first_page_begins_a_new_conversation_each_time(user, conversation):
@@ -127,6 +135,12 @@ def test_a_conversation_gets_another_title(user, conversation):
     assert user.post(f"/c/{conversation.pk}/rename/", {"title": 81 * "x"}).status == 200
     user.post(f"/c/{conversation.pk}/rename/", {"title": "<i>Sky</i>"})
     assert "&lt;i&gt;Sky&lt;/i&gt;" in user.get("/c/").text
+
+
+def test_a_conversation_is_deleted_by_its_form_alone(client, conversation):
+    client.force_login(conversation.user)
+    assert client.delete(f"/c/{conversation.pk}/delete/").status_code == 405
+    assert Conversation.objects.count() == 1
 
 
 def test_a_conversation_is_deleted_with_all_its_turns_once_that_is_confirmed(user, conversation):

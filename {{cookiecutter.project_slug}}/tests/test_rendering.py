@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.rendering import render
+from chat.rendering import COLOURED, render
 
 HOSTILE = json.loads(Path(__file__).with_name("hostile_answers.json").read_text(encoding="utf-8"))
 SAFE = {
@@ -136,6 +136,12 @@ def test_code_names_its_language_and_has_colours_where_that_is_known():
     assert "<span" not in render("```nonsense\nx = 1\n```")
 
 
+def test_code_has_colours_up_to_a_length_in_one_answer():
+    block = "```python\n" + "x = 1\n" * (COLOURED // 12 + 1) + "```\n"
+    html = render(block * 3 + "```python\ny = 2\n```")
+    assert ["<span" in code for code in html.split("<pre")[1:]] == [True, False, False, True]
+
+
 def test_a_table_has_its_sides_by_classes():
     html = render("| a | b |\n|:-:|--:|\n| 1 |")
     assert '<td class="center">1</td>' in html
@@ -173,6 +179,9 @@ SLOW = {
     "one line": "a" * 4096,
     "dollars": "$a" * 2048,
     "addresses": "http://" * 585,
+    "deep lists": "- " * 2048,
+    "10,000 cells": "|" + "a|" * 20 + "\n|" + "-|" * 20 + "\n" + ("|" + "b|" * 20 + "\n") * 500,
+    "a long line": "word " * 100_000,
 }
 
 
