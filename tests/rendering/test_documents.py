@@ -14,7 +14,7 @@ from documents import (
     paths_named_in,
     text_of,
 )
-from environments import declared_dependencies
+from environments import declared_browser_tools, declared_dependencies
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "AGENTS.md", "tests/README.md"]
 
@@ -93,7 +93,8 @@ def test_the_rendered_readme_says_why_each_dependency_is_there(project):
 
 
 def dependencies_of(project):
-    return {re.match(r"[A-Za-z0-9-]+", dependency)[0] for dependency in declared_dependencies(project)}
+    declared = [*declared_dependencies(project), *declared_browser_tools(project)]
+    return {re.match(r"[A-Za-z0-9-]+", dependency)[0] for dependency in declared}
 
 
 def is_there(folder, path):

@@ -98,6 +98,14 @@ def declared_dependencies(project):
     return sorted({*declared["project"]["dependencies"], *declared["dependency-groups"]["dev"]})
 
 
+def declared_browser_tools(project):
+    """What the project's tests in a browser need besides, as `make e2e` installs it."""
+    if (project / "requirements-e2e.txt").exists():
+        lines = (project / "requirements-e2e.txt").read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if not line.startswith("#")]
+    return tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["e2e"]
+
+
 class Environments:
     """Builds each set of dependencies once per Python, for all test processes that share a folder."""
 
