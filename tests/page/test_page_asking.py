@@ -138,7 +138,7 @@ def test_stop_keeps_what_had_arrived(page, how):
     kept = answer(page).text_content()
     assert 0 < len(kept) < len(LONG_QUESTION)
     # The line that was arriving is Markdown, too.
-    expect(answer(page).locator("strong").first).to_have_text("repeat")
+    expect(answer(page).locator("blockquote strong").first).to_have_text("repeat")
     expect(answer(page)).not_to_contain_text("**")
     expect_unfinished(page, re.compile("."), "Stopped.")
 

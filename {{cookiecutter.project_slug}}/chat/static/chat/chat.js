@@ -272,7 +272,7 @@ function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
   const asked = sum(usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens);
   const counts = { asked, answered: sum(usage.output_tokens), thinking: sum(usage.thinking_tokens) };
   const took = usage.thinking_tokens ? words.thought : words.took;
-  turn.querySelector(".usage").textContent = took.replace(/{(\w+)}/g, (_, name) => counts[name]);
+  turn.querySelector(".usage").textContent = took.trim().replace(/{(\w+)}/g, (_, name) => counts[name]);
 }
 
 /** Says why there is no whole answer, and offers what can be done about it. */
