@@ -102,7 +102,7 @@ def test_the_rendered_readme_says_why_each_dependency_is_there(project):
 
 
 def dependencies_of(project):
-    return {re.match(r"[A-Za-z0-9-]+", dependency)[0] for dependency in declared_dependencies(project)}
+    return {re.match(r"[A-Za-z0-9-]+", dependency)[0] for dependency in declared_dependencies(project, ["dev", "e2e"])}
 
 
 def is_there(folder, path):
