@@ -40,8 +40,7 @@ async function receive(question, key, replaces, signal, show) {
   body.set("replaces", replaces);
   body.set("idempotency_key", key); // the server answers, and pays for, each key once
   body.set("format", "html");
-  const headers = { Accept: "text/event-stream, application/json" };
-  const request = { method: "POST", body, headers, signal, redirect: "error" };
+  const request = { method: "POST", body, signal, redirect: "error" };
   const response = await fetch(form.dataset.endpoint, request).catch(() => {
     throw new Failure("unreachable");
   });
