@@ -18,7 +18,7 @@ def claim_in_database(question: Question) -> Turn:
         turn.details = history.details_of(turn)
         return turn
     now = timezone.now()
-    keeper.forgotten(now).delete()
+    keeper.expired(now).delete()
     digest = salted_hmac("chat.question", f"{question.conversation}\0{question.prompt}", algorithm="sha256").hexdigest()
     # Functions are called in the transaction that makes the turn, and only if there is none.
     new: Json = {

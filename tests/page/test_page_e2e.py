@@ -4,7 +4,7 @@ import pytest
 
 from bakery import name_of
 from browser import find_chromium
-from environments import declared_browser_tools, find_python, run, uv
+from environments import declared_dependencies, find_python, run, uv
 from production import by_turns
 
 
@@ -15,6 +15,6 @@ def test_the_browser_tests_of_a_project_pass(bake_copy, environment, tmp_path, a
     clean = environment(project, find_python("oldest"))
     # Beside the environment, which others share.
     place = ["--python", clean / "bin" / "python", "--target", tmp_path / "tools"]
-    uv(["pip", "install", *place, *declared_browser_tools(project)])
+    uv(["pip", "install", *place, *declared_dependencies(project, ["e2e"])])
     said = run(["python", "-m", "pytest", "-q", "e2e"], project, clean, PYTHONPATH=str(tmp_path / "tools"))
     assert "5 passed" in said

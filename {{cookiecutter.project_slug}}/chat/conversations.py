@@ -1,4 +1,4 @@
-"""The pages where users find, rename, take along and delete their conversations. Those of others are not there: 404."""
+"""The pages where users find, rename, export and delete their conversations. Another user's is a 404."""
 
 import uuid
 from typing import Any

@@ -1,4 +1,4 @@
-"""Conversations as files that their users take along."""
+"""Conversations as files for their users: JSON or Markdown."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The pages of conversations, without a script: open, find, rename, take along, delete."""
+"""The pages of conversations, without a script: open, find, rename, export, delete."""
 
 import json
 import re

@@ -33,13 +33,13 @@ TEMPLATES = [*BASE_DIR.glob("*/templates/**/*.html"), *BASE_DIR.glob("templates/
 SOURCES = [
     path
     for path in BASE_DIR.glob("*/*.py")
-    if path.parent.name != "tests" and not path.stem.endswith(("calls", "checks", "settings"))
+    if path.parent.name not in ("tests", "e2e") and not path.stem.endswith(("calls", "checks", "settings"))
 ]
 # What takes a sentence that is marked, or one for operators.
 TAKE_SENTENCES = {"_", "gettext", "ngettext", "ngettext_lazy", "info", "warning", "error", "exception", "log"}
 TAKE_SENTENCES |= {"BadRequest", "RequestDataTooBig", "ValueError"}
 # In the script: headers, keys, selectors.
-NO_TEXTS = {"Content-Type", "Retry-After", "text/event-stream, application/json", "Enter", "Escape", "draft "}
+NO_TEXTS = {"Content-Type", "Retry-After", "Enter", "Escape", "draft "}
 NO_TEXTS |= {"ul, ol", "tbody, code", "footer > :not(.usage)"}
 SELECTOR = re.compile(r"[.#(]\S")
 ATTRIBUTES = {"alt", "aria-label", "data-prompt", "placeholder", "title"}
