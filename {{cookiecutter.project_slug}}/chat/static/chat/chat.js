@@ -473,9 +473,9 @@ function compose() {
   (touch ? send : prompt).focus({ preventScroll: true });
 }
 
-/** Where the question that is being typed is kept: every conversation has its own. */
+/** Where the question that is being typed is kept: every conversation of every user has its own. */
 function draft() {
-  return `draft ${location.pathname}`;
+  return `draft ${form.dataset.user} ${location.pathname}`;
 }
 
 function keepDraft() {
