@@ -39,7 +39,7 @@ def test_axe_finds_nothing_in_a_conversation(page, new_wire):
     expect_complete(page, so_far(1))
     page.set_viewport_size({"width": 320, "height": 640})
     for wide in (".scroll", "pre"):
-        assert answer(page).locator(wide).evaluate("element => element.scrollWidth > element.clientWidth")
+        assert answer(page).locator(f"blockquote {wide}").evaluate("element => element.scrollWidth > element.clientWidth")
     for status, ending in [
         (200, event(**REFUSED)),
         (200, event(delta="Half") + event(**DONE | {"stop_reason": "max_tokens"})),

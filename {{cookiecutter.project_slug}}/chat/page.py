@@ -14,7 +14,7 @@ from chat.models import Conversation, Turn
 from claude.failures import Failure, Refused
 
 TURNS = 50  # on a page
-CHARACTERS = 20_000  # in the answers on a page, if it has more than one: rendering takes about 2 ms for 1,000
+CHARACTERS = 15_000  # in the answers on a page, if it has more than one: rendering takes about 2 ms for 1,000
 CONVERSATIONS = 20  # listed beside it
 
 

@@ -42,7 +42,7 @@ def add_turns(conversation, number):
 
 
 def questions(page):
-    return re.findall('<div class="question">(.+)</div>', page)
+    return re.findall('<div class="question"[^>]*>(.+)</div>', page)
 
 
 def test_a_conversation_goes_on_from_its_page(user, wire, conversation):

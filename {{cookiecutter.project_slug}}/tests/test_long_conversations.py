@@ -60,7 +60,7 @@ def pages_of(browser, conversation):
     pages, query = [], ""
     while True:
         page = browser.get(f"/c/{conversation.pk}/?{query}").text
-        pages.append([int(number) for number in re.findall('class="question">Question (\\d+)<', page)])
+        pages.append([int(number) for number in re.findall('class="question"[^>]*>Question (\\d+)<', page)])
         if not (link := EARLIER.search(page)):
             return pages
         query = link[1]
