@@ -282,7 +282,7 @@ function fail({ note: name, sentence, status: code, wait }, question, request, t
   tell(turn, turn.querySelector(`[data-note="${CSS.escape(name)}"]`) ? name : "unexpected", partial);
   const keep = () => sessionStorage.setItem(draft(), question); // for the page that comes next
   if (code === 401) offer(turn, ".sign-in", keep).search = new URLSearchParams({ next: location.pathname });
-  if (code === 403) offer(turn, ".reload", keep).href = location.pathname;
+  if (code === 403 || code === 422) offer(turn, ".reload", keep).href = location.pathname;
   if (code < 400 || [409, 410, 429].includes(code) || code >= 500) {
     // The server may have answered all the same: under the same key that answer comes again, and is not paid for twice.
     // After a stop nobody waits for it, and 410 says that it could not be kept: another turn takes its place.
@@ -290,7 +290,7 @@ function fail({ note: name, sentence, status: code, wait }, question, request, t
     const over = (name === "stopped" && known === request.key) || code === 410;
     const again = offer(turn, ".again", () => asking || ask(question, over ? { turn, replaces: known } : request));
     if (wait) countDown(again, Date.now() + wait * 1000);
-  }
+  } else keep(); // the server has not
   offerEdit(turn, question, text);
 }
 
@@ -496,6 +496,7 @@ form.addEventListener("submit", (event) => {
 });
 
 prompt.addEventListener("input", keepDraft);
+prompt.autocomplete = "off"; // the browser would show it to whoever signs in next
 
 document.querySelector("#replacing a").addEventListener("click", (event) => {
   event.preventDefault();
