@@ -103,7 +103,8 @@ def test_what_can_no_longer_be_edited_can_be_asked_next(user, conversation):
     user.post(f"/c/{conversation.pk}/", {"prompt": "From another tab"})
     page = user.post(f"/c/{conversation.pk}/", {"prompt": "Why is it red?", **edited})
     assert (page.status, "Why is it red?</textarea>" in page.text) == (422, True)
-    reply = user.post(f"/c/{conversation.pk}/", {"prompt": "Why is it red?", **dict(HIDDEN.findall(page.text))}, follow=True)
+    hidden = dict(HIDDEN.findall(page.text))
+    reply = user.post(f"/c/{conversation.pk}/", {"prompt": "Why is it red?", **hidden}, follow=True)
     assert questions(reply.text) == ["Why is the sky blue?", "From another tab", "Why is it red?"]
 
 
