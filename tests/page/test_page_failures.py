@@ -168,7 +168,7 @@ def test_an_answer_that_could_not_be_kept_is_asked_for_anew(page, wire):
     first.start(410, Content_Type="application/json").send('{"error": "Could not be kept", "status": 410}').end()
     expect_failed(page, "Could not be kept")
     button(page, "Try again").click()
-    second = wire.take(page).start().send(event(**DONE))
+    second = wire.take(page).start().send(event(delta=" \n") + event(**DONE))
     second.end()
     expect(page.get_by_role("status")).to_have_text("The answer was empty.")
     assert second.fields["idempotency_key"] != first.fields["idempotency_key"]

@@ -68,6 +68,13 @@ def test_half_a_character_looks_the_same_after_a_reload_as_while_it_came(user, c
     assert f">{render(text)}</div>" in page
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_answer_without_a_word_is_said_to_be_empty(user, conversation, play, text):
+    play(streams.whole(streams.text(text)))
+    page = user.post(f"/c/{conversation.pk}/", {"prompt": "Sure?"}, follow=True).text
+    assert re.search(r'data-note="empty"\s*>The answer was empty', page)
+
+
 def test_the_first_page_begins_a_new_conversation_each_time(user, conversation):
     first, second = (dict(HIDDEN.findall(user.get("/").text))["conversation"] for _ in range(2))
     assert len({first, second, str(conversation.pk)}) == 3

@@ -249,7 +249,7 @@ function settle(question, turn, key) {
 /** Says how an answer ended, and what it took. */
 function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
   if (refusal) noteOf(turn, "refusal").textContent = refusal;
-  if (WHOLE.has(reason)) tell(turn, text ? "" : "empty");
+  if (WHOLE.has(reason)) tell(turn, text.trim() ? "" : "empty");
   else tell(turn, EARLY.has(reason) ? reason : "early", text && "partial");
   offerMore(turn, question, text);
   if (!usage) return;
