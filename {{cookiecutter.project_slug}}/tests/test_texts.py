@@ -161,7 +161,7 @@ def test_every_page_is_in_the_language_of_the_request(hebrew, conversation, sett
     settings.DEBUG = True  # for what the banner and the sign-in page say then
     Conversation.objects.create(user_id=conversation.user_id, title="5")
     own = f"/c/{conversation.pk}/"
-    paths = [filled(route.replace("<slug:form>", "md"), conversation) for route in ROUTES]
+    paths = [filled(route.replace("<slug:extension>", "md"), conversation) for route in ROUTES]
     earlier = f"{own}?before={conversation.turns.last().idempotency_key}"
     replies = {path: hebrew.get(path) for path in [*paths, own + "?edit", earlier, "/c/?page=2", "/c/?q=6"]}
     for path in (own, own + "rename/", "/accounts/sign-in/", "/chat/ask/"):
