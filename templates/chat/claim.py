@@ -13,7 +13,7 @@ def claim(question: Question) -> Turn:
 
 
 def claim_in_database(question: Question) -> Turn:
-    if question.idempotency_key is None and question.conversation is None:
+    if not (question.idempotency_key or question.conversation or question.replaces):
         turn = Turn(user=question.user, prompt=question.prompt)
         turn.details = history.details_of(turn)
         return turn

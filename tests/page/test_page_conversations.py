@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from browser import answer, ask, button, expect_complete, so_far
+from page_site import PASSWORD
 from wire import DONE, RESTART, event
 
 MARKDOWN = """# Title
@@ -170,6 +171,20 @@ def test_each_conversation_keeps_what_is_being_typed(page):
     expect(prompt(page)).to_have_value("")
     page.go_back()
     expect(prompt(page)).to_have_value("The next")
+
+
+def test_what_one_user_types_is_not_there_for_the_next(page):
+    prompt(page).fill("A secret")
+    page.context.clear_cookies()  # to sign out would end the session of the other tests
+    page.goto("/accounts/sign-in/")
+    page.get_by_label("Username").fill("another")
+    page.get_by_label("Password").fill(PASSWORD)
+    button(page, "Sign in").click()
+    expect(prompt(page)).to_have_value("")
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_role("banner")).to_contain_text("another")
+    expect(prompt(page)).to_have_value("")
 
 
 def test_a_reload_in_mid_answer_shows_what_had_come_and_how_it_ended(page):

@@ -39,8 +39,8 @@ def test_axe_finds_nothing_in_a_conversation(page, new_wire):
     expect_complete(page, so_far(1))
     page.set_viewport_size({"width": 320, "height": 640})
     for wide in (".scroll", "pre"):
-        element = answer(page).locator(f"blockquote {wide}")
-        assert element.evaluate("element => element.scrollWidth > element.clientWidth")
+        scrolls = "element => element.scrollWidth > element.clientWidth"
+        assert answer(page).locator(f"blockquote {wide}").evaluate(scrolls)
     for status, ending in [
         (200, event(**REFUSED)),
         (200, event(delta="Half") + event(**DONE | {"stop_reason": "max_tokens"})),

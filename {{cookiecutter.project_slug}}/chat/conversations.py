@@ -19,6 +19,7 @@ from chat.export import as_json, as_markdown
 from chat.models import Conversation, Turn
 
 LIST_URL = reverse_lazy("chat:conversations")
+WORDS = 200  # characters in a search: SQLite fails with very many
 
 
 def own_conversations(request: HttpRequest) -> QuerySet[Conversation]:
@@ -43,7 +44,7 @@ class ConversationList(OwnConversations, ListView):
 
     @property
     def words(self) -> str:
-        return self.request.GET.get("q", "").replace("\0", "").strip()
+        return self.request.GET.get("q", "").replace("\0", "").strip()[:WORDS]
 
     def get_queryset(self) -> QuerySet[Conversation]:
         found = super().get_queryset()

@@ -90,6 +90,24 @@ def test_after_a_failure_the_next_attempt_takes_its_place(user, conversation):
     assert questions(reply.text) == ["Why is the sky blue?", "And grass?"]
 
 
+def test_the_form_of_an_answered_question_asks_no_other(user, conversation):
+    fields = {"conversation": conversation.pk, "idempotency_key": conversation.turns.get().idempotency_key}
+    page = user.post("/", fields | {"prompt": "After the button Back"})
+    assert (page.status, questions(page.text)) == (422, ["Why is the sky blue?", "After the button Back"])
+    user.post(f"/c/{conversation.pk}/", {"prompt": "After the button Back", **dict(HIDDEN.findall(page.text))})
+    assert conversation.turns.count() == 2
+
+
+def test_what_can_no_longer_be_edited_can_be_asked_next(user, conversation):
+    edited = dict(HIDDEN.findall(user.get(f"/c/{conversation.pk}/?edit").text))
+    user.post(f"/c/{conversation.pk}/", {"prompt": "From another tab"})
+    page = user.post(f"/c/{conversation.pk}/", {"prompt": "Why is it red?", **edited})
+    assert (page.status, "Why is it red?</textarea>" in page.text) == (422, True)
+    hidden = dict(HIDDEN.findall(page.text))
+    reply = user.post(f"/c/{conversation.pk}/", {"prompt": "Why is it red?", **hidden}, follow=True)
+    assert questions(reply.text) == ["Why is the sky blue?", "From another tab", "Why is it red?"]
+
+
 def test_what_cannot_be_asked_is_said_below_the_conversation(user, conversation):
     page = user.post(f"/c/{conversation.pk}/", {"prompt": " "})
     assert (page.status, "Please type a question first." in page.text) == (400, True)
@@ -113,6 +131,7 @@ def test_conversations_are_found_by_title_and_by_question(user, conversation):
         page = user.get(f"/c/?q={words}").text if words != "100%" else user.get("/c/?q=100%25").text
         assert page.count("<time") == found, words
     assert "Nothing has these words." in user.get("/c/?q=<b>").text
+    assert "Nothing has these words." in user.get("/c/?q=" + 60_000 * "x").text
 
 
 def test_the_list_comes_page_by_page_the_newest_first(user, conversation, django_assert_max_num_queries):
@@ -171,8 +190,19 @@ def test_conversations_are_exported(user, conversation):
     reply = user.get("/c/export.md")
     assert reply.headers["Content-Disposition"] == 'attachment; filename="conversations.md"'
     assert "# Why is the sky blue?\n\n## Question" in reply.text
-    assert "This is the \n\n(Failed)" in reply.text
+    assert "> This is the \n\n(Failed)" in reply.text
     assert user.get("/c/export.exe").status == 404
+
+
+def test_nothing_in_an_exported_question_or_answer_looks_like_a_heading_of_the_export(user, conversation, play):
+    play(streams.whole(streams.text("```\r## Question, 2026\u2028\n<!--")))
+    user.post(f"/c/{conversation.pk}/", {"prompt": "## Answer\n\n```\r# x"})
+    conversation.turns.filter(prompt__startswith="##").update(state=Turn.State.STOPPED)
+    user.post(f"/c/{conversation.pk}/rename/", {"title": "a\n## b"})
+    lines = user.get(f"/c/{conversation.pk}/export.md").text.splitlines()
+    title, *ours = [line for line in lines if line and not line.startswith("> ")]
+    assert title == "# a ## b"
+    assert [line.split(",")[0] for line in ours] == ["## Question", "## Answer", "## Question", "## Answer", "(Stopped"]
 
 
 def test_a_browser_keeps_no_copy_of_conversations(user, conversation):

@@ -308,6 +308,7 @@ def test_no_question_but_the_last_can_be_asked_again(user, wire, conversation, p
         reply = user.post(path, click("Again", conversation, replaces=replaces["idempotency_key"]))
         assert (reply.status, reply.json["error"]) == (422, sentence)
     assert user.post(path, click("Again", "", replaces=alone["idempotency_key"])).status == 422
+    assert user.post(path, {"prompt": "Again", "replaces": alone["idempotency_key"]}).status == 422
     assert (len(wire), Turn.objects.count()) == (4, 4)
 
 

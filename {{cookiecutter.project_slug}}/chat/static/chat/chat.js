@@ -267,7 +267,7 @@ function fail({ note: name, sentence, status: code, wait }, question, request, t
   tell(turn, noteOf(turn, name) ? name : "unexpected", partial);
   const keep = () => sessionStorage.setItem(draft(), question); // for the page that comes next
   if (code === 401) offer(turn, ".sign-in", keep).search = new URLSearchParams({ next: location.pathname });
-  if (code === 403) offer(turn, ".reload", keep).href = location.pathname;
+  if (code === 403 || code === 422) offer(turn, ".reload", keep).href = location.pathname;
   if (code < 400 || [409, 410, 429].includes(code) || code >= 500) {
     // The server may have answered all the same: under the same key that answer comes again, and is not paid for twice.
     // After a stop or a 410 there is none to come: another turn takes its place.
@@ -275,7 +275,7 @@ function fail({ note: name, sentence, status: code, wait }, question, request, t
     const over = (name === "stopped" && known === request.key) || code === 410;
     const again = offer(turn, ".again", () => asking || ask(question, over ? { turn, replaces: known } : request));
     if (wait) countDown(again, Date.now() + wait * 1000);
-  }
+  } else keep(); // the server has not
   offerEdit(turn, question, text);
 }
 
@@ -448,9 +448,9 @@ function compose() {
   (touch ? send : prompt).focus({ preventScroll: true });
 }
 
-/** Where the question that is being typed is kept: every conversation has its own. */
+/** Where the question that is being typed is kept: every conversation of every user has its own. */
 function draft() {
-  return `draft ${location.pathname}`;
+  return `draft ${form.dataset.user} ${location.pathname}`;
 }
 
 function keepDraft() {
@@ -471,6 +471,7 @@ form.onsubmit = (event) => {
 };
 
 prompt.oninput = keepDraft;
+prompt.autocomplete = "off"; // the browser would show it to whoever signs in next
 
 document.querySelector("#replacing a").onclick = (event) => {
   event.preventDefault();
