@@ -213,4 +213,4 @@ def test_the_names_in_it_are_the_projects_own(conf):
 
 def test_without_the_answer_there_is_no_file(bake):
     deploy = bake(nginx=False, docker=False) / "deploy"
-    assert [path.name for path in deploy.iterdir()] == [f"{deploy.parent.name}.service"]
+    assert {path.suffix for path in deploy.iterdir()} == {".service", ".timer"}
