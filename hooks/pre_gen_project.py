@@ -10,7 +10,9 @@ import os
 import sys
 import unicodedata
 
-OWN_NAMES = {"accounts", "chat", "claude", "config", "deploy", "docs", "e2e", "static", "templates", "test", "tests"}
+OWN_NAMES = {
+    "accounts", "chat", "claude", "config", "deploy", "docs", "e2e", "prompts", "static", "templates", "test", "tests",
+}  # fmt: skip
 # Of Debian and of PostgreSQL, where the project gets a user of its own.
 SYSTEM_NAMES = {
     "adm", "backup", "bin", "daemon", "games", "irc", "list", "lp", "mail", "man", "news", "nginx", "nobody", "none",

@@ -262,6 +262,11 @@ def test_in_the_admin_each_look_at_a_conversation_is_logged(staff, conversation,
     assert "sky" not in line
 
 
+def test_in_the_admin_no_address_searches_titles(staff, conversation):
+    assert staff.get(f"/admin/chat/conversation/?user__id__exact={conversation.user_id}").status == 200
+    assert staff.get("/admin/chat/conversation/?title__icontains=sky").status == 400
+
+
 def test_in_the_admin_an_answer_is_shown_as_markdown(staff, conversation):
     conversation.turns.update(content=text_block("**one** <b>"))
     page = staff.get(f"/admin/chat/conversation/{conversation.pk}/change/").text
