@@ -226,3 +226,15 @@ def test_earlier_questions_come_above_and_what_is_read_stays_where_it_is(page, w
     expect(newest).to_be_focused()
     assert abs(newest.bounding_box()["y"] - before) <= 40  # the link is gone
     expect(page.locator(".earlier")).to_have_count(0)
+
+
+def test_a_conversation_can_be_taken_away_as_a_file(visit):
+    page = visit()
+    ask(page, "What would I like to keep?")
+    expect(page.get_by_role("status")).to_have_text("Answer complete")
+    page.goto("/c/")
+    for name, file in (("Export all as Markdown", "conversations.md"), ("Export all as JSON", "conversations.json")):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name).click()
+        assert download.value.suggested_filename == file
+        assert "What would I like to keep?" in download.value.path().read_text(encoding="utf-8")
