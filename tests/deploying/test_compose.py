@@ -182,7 +182,7 @@ def test_make_image_builds_the_image_that_it_runs(bake, package_manager):
 
 def test_without_docker_no_document_speaks_of_it(bake):
     project = bake(docker=False)
-    other_things = 'containers = \["claude"\]|"docker", "dockerfile"'  # of import-linter, and languages of code
+    other_things = r'containers = \["claude"\]|"docker", "dockerfile"'  # of import-linter, and languages of code
     for path in project.rglob("*"):
         if path.is_file():
             text = re.sub(other_things, "", path.read_text(encoding="utf-8"))
