@@ -36,7 +36,7 @@ REQUEST = {"model": "claude-sonnet-4-6", "max_tokens": 100, "stream": True}
 LIMIT = 0.05  # seconds
 GAP = 0.1  # seconds
 
-# From the key to the frame after the one that has the text: then it is on the screen.
+# From the key to the task after the frame that has the text: then it is painted.
 TO_FIRST_TOKEN = """() => new Promise((resolve) => {
     let pressed;
     const transcript = document.querySelector("#transcript");
@@ -44,7 +44,7 @@ TO_FIRST_TOKEN = """() => new Promise((resolve) => {
     const observer = new MutationObserver(() => {
         if (!transcript.querySelector(".turn:last-of-type .answer")?.textContent.trim()) return;
         observer.disconnect();
-        requestAnimationFrame(() => requestAnimationFrame(() => resolve((performance.now() - pressed) / 1000)));
+        requestAnimationFrame(() => setTimeout(() => resolve((performance.now() - pressed) / 1000)));
     });
     observer.observe(transcript, { subtree: true, childList: true, characterData: true });
 })"""

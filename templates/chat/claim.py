@@ -13,12 +13,12 @@ def claim(question: Question) -> Turn:
 
 
 def claim_in_database(question: Question) -> Turn:
-    if question.idempotency_key is None and question.conversation is None:
+    if not (question.idempotency_key or question.conversation or question.replaces):
         turn = Turn(user=question.user, prompt=question.prompt)
         turn.details = history.details_of(turn)
         return turn
     now = timezone.now()
-    keeper.forgotten(now).delete()
+    keeper.expired(now).delete()
     digest = salted_hmac("chat.question", f"{question.conversation}\0{question.prompt}", algorithm="sha256").hexdigest()
     # Functions are called in the transaction that makes the turn, and only if there is none.
     new: Json = {

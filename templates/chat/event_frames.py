@@ -32,7 +32,7 @@ class HtmlAnswer:
             grown = len(self._live.tail) + len(event["delta"])
             blocks = self._live.feed(event["delta"])
             return event if len(self._live.tail) == grown else {**event, "blocks": blocks, "tail": self._live.tail}
-        if event.get("status") == "restart":
+        if event.get("status") == RESTART.meaning:
             self._live = Live()
         return event | self.end() if "done" in event else event
 

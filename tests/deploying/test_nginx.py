@@ -16,6 +16,8 @@ from nginx_server import BINARIES, Site, find_nginx, provide_mime_types
 
 STYLES = choices("view_style")
 STREAMING_STYLES = [style for style in STYLES if style != "sync"]
+ASKING = (["/chat/"], ["=", "/"], ["/c/"])
+"""The locations that ask Claude."""
 
 # Security headers are Django's to send, HSTS among them: here it would be a second place to change it, and the
 # header would go out twice.
@@ -155,7 +157,7 @@ def test_nginx_waits_longer_than_a_call_to_claude_may_take(bake, conf, view_styl
     settings = (bake(view_style=view_style, nginx=True) / "config/settings.py").read_text(encoding="utf-8")
     deadline = float(settings.split('"CLAUDE_DEADLINE", default=')[1].split(",")[0])
     site = site_of(conf(view_style))
-    waits = [value(only(site, "location", *path)["block"], "proxy_read_timeout") for path in (["/chat/"], ["=", "/"])]
+    waits = [value(only(site, "location", *path)["block"], "proxy_read_timeout") for path in ASKING]
     waits.append(value(parsed(conf(view_style)), "worker_shutdown_timeout"))
     assert all(float(wait.removesuffix("s")) > deadline for wait in waits), (waits, deadline)
 
@@ -164,7 +166,7 @@ def test_nginx_waits_longer_than_a_call_to_claude_may_take(bake, conf, view_styl
 def test_whatever_asks_claude_or_tries_a_password_is_limited(conf, view_style):
     path = conf(view_style)
     site = site_of(path)
-    for location in (["/chat/"], ["=", "/"]):
+    for location in ASKING:
         block = only(site, "location", *location)["block"]
         assert only(block, "limit_req")["args"][0] == "zone=questions"
         assert only(block, "limit_conn")["args"][0] == "answers"
@@ -211,4 +213,4 @@ def test_the_names_in_it_are_the_projects_own(conf):
 
 def test_without_the_answer_there_is_no_file(bake):
     deploy = bake(nginx=False, docker=False) / "deploy"
-    assert [path.name for path in deploy.iterdir()] == [f"{deploy.parent.name}.service"]
+    assert {path.suffix for path in deploy.iterdir()} == {".service", ".timer"}

@@ -29,6 +29,8 @@ SURFACES = ["json", "events", "terminal"]
 CLASSIFY = "/chat/classify/"
 VIEW = """
 
+from chat.forms import read_prompt
+from claude import client
 from pydantic import BaseModel
 
 

@@ -22,11 +22,12 @@ django.setup()
 logging.disable()
 
 from chat import views  # noqa: E402
+from chat.forms import Question  # noqa: E402
 from claude import calls, client  # noqa: E402
 from claude.failures import Failure  # noqa: E402
 from claude.messages import build_request  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
-from django.test import RequestFactory, override_settings  # noqa: E402
+from django.test import override_settings  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 
 USER = get_user_model()(pk=1, username="user")
@@ -34,13 +35,10 @@ USER = get_user_model()(pk=1, username="user")
 
 def call(surface, prompt):
     """What a view does with a question, without what it then makes of a failure."""
-    if surface == "events":
-        return views.events_of(prompt, USER)
     if surface == "schema":
         return ask_for_a_schema(prompt)
-    request = RequestFactory().post("/chat/ask/", {"prompt": prompt})
-    request.user = USER
-    return views.answer(request)
+    answer = views.sse.events_of if surface == "events" else views.answer
+    return answer(Question(USER, prompt), views.pieces_of)
 
 
 def ask_for_a_schema(prompt):

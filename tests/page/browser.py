@@ -1,5 +1,6 @@
 """Drives the machine's Chromium: what users do on the page, and what they find there."""
 
+import re
 import shutil
 
 from playwright.sync_api import expect
@@ -76,6 +77,11 @@ def button(page, name):
 
 def answer(page):
     return page.locator(".answer").last
+
+
+def so_far(number, words=""):
+    """The stand-in's answer to a question with these words: it got so many questions and answers."""
+    return re.compile(rf"{words}(.|\n)*so far\s+{number}\s")
 
 
 def listen(page):

@@ -3,8 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
-from browser import button
+from browser import button, watch
 from page_site import PASSWORD
+from production import until
 
 
 # One Django and one kind of server each; the policy is the same in all.
@@ -34,3 +35,20 @@ def test_the_admin_works_under_the_policy(visit, view_style):
     assets = {url: status for url, status in loaded.items() if "/static/" in url}
     assert {url.rpartition(".")[2] for url in assets} >= {"css", "js", "svg"}
     assert set(loaded.values()) <= {200, 302}, loaded
+
+
+def test_what_goes_wrong_on_a_page_is_noticed(sites):
+    site = sites("streaming")
+    page = site.browser.new_page(base_url=site.url, ignore_https_errors=True)
+    wrong = watch(page, site.url)
+    page.goto("/accounts/sign-in/")
+    assert wrong == []
+    inline, elsewhere, gone = (
+        '<p style="color: red">No',
+        '<img src="https://example.net/">',
+        '<img src="/static/gone.png">',
+    )
+    page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", inline + elsewhere + gone)
+    for words in ("style-src", "img-src", "ContentSecurityPolicyIssue", "404 for"):
+        until(lambda words=words: page.title() and any(words in text for text in wrong))
+    page.context.close()

@@ -168,7 +168,7 @@ def test_an_answer_that_could_not_be_kept_is_asked_for_anew(page, wire):
     first.start(410, Content_Type="application/json").send('{"error": "Could not be kept", "status": 410}').end()
     expect_failed(page, "Could not be kept")
     button(page, "Try again").click()
-    second = wire.take(page).start().send(event(**DONE))
+    second = wire.take(page).start().send(event(delta=" \n") + event(**DONE))
     second.end()
     expect(page.get_by_role("status")).to_have_text("The answer was empty.")
     assert second.fields["idempotency_key"] != first.fields["idempotency_key"]
@@ -215,6 +215,14 @@ def test_a_failed_question_can_be_edited_and_a_draft_is_kept(page):
     expect(page.get_by_label("Your question")).to_be_focused()
 
 
+def test_a_question_that_the_server_did_not_take_is_still_there_after_a_reload(page):
+    respond(page, 413, {"error": "Too long", "status": 413})
+    ask(page, "Important")
+    expect_failed(page, "Too long")
+    page.reload()
+    expect(page.get_by_label("Your question")).to_have_value("Important")
+
+
 @pytest.mark.parametrize("where", ["header", "stream"])
 def test_try_again_waits_as_long_as_the_server_asks(page, where):
     page.clock.install()
@@ -232,7 +240,7 @@ def test_try_again_waits_as_long_as_the_server_asks(page, where):
     expect(page.get_by_role("button", name="Try again", exact=True)).to_be_enabled()
 
 
-@pytest.mark.parametrize(("status", "link"), [(401, "Sign in"), (403, "Reload the page")])
+@pytest.mark.parametrize(("status", "link"), [(401, "Sign in"), (403, "Reload the page"), (422, "Reload the page")])
 def test_a_question_survives_a_new_session(page, status, link):
     respond(page, status, {"error": "Once more, please", "status": status})
     ask(page, "Important")

@@ -29,21 +29,42 @@ RENDERER = """
         pieces = [text[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
         print(json.dumps([whole, shown(pieces), shown(text), seconds]), flush=True)
 """
-PIECES = [
-    *"abc \n\n\n\t\r*_`~[]()<>!#-+|&;:$\\\"'=.0",
-    *["\r\n", "\n\n", "\n  ", "\n    ", "\n\t", "\n> ", "\n>> ", "\n- ", "\n* ", "\n1. ", "\n9) ", "\n  - "],
-    *["\n```", "\n```py\nx = 1 # y\n", "\n````", "\n~~~", "\n> ```", "\n- ```c\n", "\n  ```", "`", "``"],
+BEGINNINGS = [
     *[
-        "\n| a | b |\n|---|:-:|\n",
-        "\n| 1 | `|` |",
-        "\n|-|\n",
-        "\na | b\n--|--\n",
-        "|",
-        "\n# ",
-        "\n### ",
-        "\n===",
-        "\n---\n",
+        "",
+        "- ",
+        "* ",
+        "1. ",
+        "9) ",
+        "  - ",
+        "    - ",
+        "    ",
+        "\t",
+        "> ",
+        ">> ",
+        "> - ",
+        "- > ",
+        "- # ",
+        "# ",
+        "### ",
+        "##### ",
     ],
+    *[
+        "```",
+        "```py\nx = 1 # y\n",
+        "````",
+        "~~~",
+        "> ```",
+        "- ```c\n",
+        "  ```",
+        "| a | b |\n|---|:-:|\n",
+        "| 1 | `|` |",
+        "|-|",
+    ],
+    *["a | b\n--|--\n", "===", "---", "[a]: https://x.example", "\\[", "$$", "<div>", "<!--"],
+]
+INLINES = [
+    *"abc \t*_`~[]()<>!#-+|&;:$\\\"'=.0\r\0\x0b\x0c\x85\u2028\u202e\u2066\u200b\ufeff\ud83d\ude00é😀",
     *[
         "**x**",
         "~~x~~",
@@ -54,34 +75,22 @@ PIECES = [
         "https://x.example/a_b",
     ],
     *[
-        "[a]: https://x.example\n",
         "[a][a]",
         "[^1]",
         "<script>alert(1)</script>",
         "<img src=x onerror=alert(1)>",
-        "<!--",
         "-->",
+        "<br>",
+        "&lt;",
+        "&#0;",
+        "&#x202e;",
     ],
-    *["<br>", "&lt;", "&#0;", "&#x202e;", "&amp;amp;", "&", "$$", "$a_1$", "\\(", "\\)", "\\[", "\\]"],
-    *[
-        "\u202e",
-        "\u2066",
-        "\u200b",
-        "\ufeff",
-        "\0",
-        "\x0b",
-        "\x0c",
-        "\x1b[0m",
-        "\x85",
-        "\u2028",
-        "\ud83d",
-        "\ude00",
-        "😀",
-        "שלום",
-        "é",
-    ],
+    *["&amp;amp;", "$a_1$", "\\(", "\\)", "\\]", "\x1b[0m", "שלום"],
 ]
-TEXTS = some.lists(some.sampled_from(PIECES), min_size=1, max_size=30).map("".join) | some.text(max_size=60)
+ENDS = ["\n"] * 6 + ["\n\n", "\r\n", "\r", " ", ""]
+INLINE = some.lists(some.sampled_from(INLINES), max_size=4).map("".join)
+LINE = some.tuples(some.sampled_from(BEGINNINGS), INLINE, some.sampled_from(ENDS)).map("".join)
+TEXTS = some.lists(LINE, min_size=6, max_size=16).map("".join)
 SLOWEST = 0.1  # seconds for 1,000 characters, and for less
 
 
@@ -108,7 +117,7 @@ def render(bake, environment, tmp_path_factory):
 
 
 @hypothesis_settings(
-    max_examples=400,
+    max_examples=500,
     deadline=None,
     derandomize=True,
     database=None,

@@ -80,6 +80,15 @@ def test_the_rendered_documents_name_only_what_their_project_has(project):
     assert make_targets_named_in(text) <= make_targets_of(text_of("Makefile", project))
 
 
+def test_the_blocks_of_a_rendered_document_stand_apart(project):
+    """A control tag that takes a line break too many would join them."""
+    for path in [project / "README.md", project / "AGENTS.md", *(project / "docs").iterdir()]:
+        text = text_of(path.name, path.parent)
+        prose = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+        assert "```" not in prose, path.name
+        assert re.findall(r"[^\n]\n#+ .*|^#+ .*\n[^\n].*", prose, re.MULTILINE) == [], path.name
+
+
 def test_a_rendered_document_lists_every_setting_that_the_environment_decides(project):
     code = "".join(path.read_text(encoding="utf-8") for path in sorted((project / "config").glob("*.py")))
     read = set(re.findall(r"""(?:config|os\.environ\.get)\(\s*["']([A-Z_]+)""", code))
@@ -93,7 +102,7 @@ def test_the_rendered_readme_says_why_each_dependency_is_there(project):
 
 
 def dependencies_of(project):
-    return {re.match(r"[A-Za-z0-9-]+", dependency)[0] for dependency in declared_dependencies(project)}
+    return {re.match(r"[A-Za-z0-9-]+", dependency)[0] for dependency in declared_dependencies(project, ["dev", "e2e"])}
 
 
 def is_there(folder, path):

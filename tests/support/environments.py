@@ -10,6 +10,7 @@ import tempfile
 import tomllib
 from contextlib import suppress
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -85,17 +86,17 @@ def version_of(python):
     return tuple(version) if (implementation, level) == ("cpython", "final") else None
 
 
-def declared_dependencies(project):
-    """What a project asks for, for use and for development, from whichever files it keeps that in; sorted."""
+def declared_dependencies(project, groups=("dev",)):
+    """What a project asks for, for use and in these groups, from whichever files it keeps that in; sorted."""
     if (project / "requirements.txt").exists():
         lines = [
             line.split(" #")[0].strip()
-            for name in ("requirements.txt", "requirements-dev.txt")
+            for name in ("requirements.txt", *(f"requirements-{group}.txt" for group in groups))
             for line in (project / name).read_text(encoding="utf-8").splitlines()
         ]
         return sorted({line for line in lines if line and not line.startswith(("#", "-r "))})
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
-    return sorted({*declared["project"]["dependencies"], *declared["dependency-groups"]["dev"]})
+    return sorted({*declared["project"]["dependencies"], *chain(*map(declared["dependency-groups"].get, groups))})
 
 
 class Environments:

@@ -1,4 +1,4 @@
-"""The pages where users find, rename, take along and delete their conversations. Those of others are not there: 404."""
+"""The pages where users find, rename, export and delete their conversations. Another user's is a 404."""
 
 import uuid
 from typing import Any
@@ -18,7 +18,8 @@ from chat import keeper
 from chat.export import as_json, as_markdown
 from chat.models import Conversation, Turn
 
-THE_LIST = reverse_lazy("chat:conversations")
+LIST_URL = reverse_lazy("chat:conversations")
+WORDS = 200  # characters in a search: SQLite fails with very many
 
 
 def own_conversations(request: HttpRequest) -> QuerySet[Conversation]:
@@ -43,7 +44,7 @@ class ConversationList(OwnConversations, ListView):
 
     @property
     def words(self) -> str:
-        return self.request.GET.get("q", "").replace("\0", "").strip()
+        return self.request.GET.get("q", "").replace("\0", "").strip()[:WORDS]
 
     def get_queryset(self) -> QuerySet[Conversation]:
         found = super().get_queryset()
@@ -65,7 +66,7 @@ class Rename(OwnConversations, UpdateView):
         """Changes the title alone, of a conversation that is still there: what happened meanwhile stays."""
         if not self.get_queryset().filter(pk=form.instance.pk).update(**form.cleaned_data):
             raise Http404
-        return redirect(THE_LIST)
+        return redirect(LIST_URL)
 
 
 class Delete(OwnConversations, DeleteView):
@@ -75,7 +76,7 @@ class Delete(OwnConversations, DeleteView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         keeper.delete(self.get_queryset().filter(pk=self.object.pk))
-        return redirect(THE_LIST)
+        return redirect(LIST_URL)
 
 
 class DeleteAll(OwnConversations, TemplateView):
@@ -86,22 +87,22 @@ class DeleteAll(OwnConversations, TemplateView):
     def post(self, request: HttpRequest) -> HttpResponse:
         Turn.objects.filter(user=request.user.pk, conversation=None).exclude(keeper.under_way()).delete()
         keeper.delete(self.get_queryset())
-        return redirect(THE_LIST)
+        return redirect(LIST_URL)
 
 
 @require_safe
 @never_cache
 @login_required
-def export(request: HttpRequest, form: str, pk: uuid.UUID | None = None) -> HttpResponse:
-    """One of the conversations or all of them, as a file: `form` is json or md."""
+def export(request: HttpRequest, extension: str, pk: uuid.UUID | None = None) -> HttpResponse:
+    """One of the conversations or all of them, as a file: JSON, or Markdown for the extension md."""
     keeper.mark_interrupted(Turn.objects.filter(user=request.user.pk))
     own = own_conversations(request).prefetch_related("turns")
     found = list(own) if pk is None else get_list_or_404(own, pk=pk)
-    if form == "json":
+    if extension == "json":
         response: HttpResponse = JsonResponse({"conversations": list(map(as_json, found))})
-    elif form == "md":
+    elif extension == "md":
         response = HttpResponse("\n".join(map(as_markdown, found)), content_type="text/markdown; charset=utf-8")
     else:
         raise Http404
-    response["Content-Disposition"] = f'attachment; filename="conversations.{form}"'
+    response["Content-Disposition"] = f'attachment; filename="conversations.{extension}"'
     return response

@@ -1,4 +1,4 @@
-"""Conversations as files that their users take along."""
+"""Conversations as files for their users: JSON or Markdown."""
 
 from typing import Any
 
@@ -29,13 +29,19 @@ def turn_as_json(turn: Turn) -> dict[str, Any]:
 
 
 def as_markdown(conversation: Conversation) -> str:
-    parts = [f"# {conversation.title}"]
+    """A question or an answer is a quotation: no heading and no code in it reaches what comes after it."""
+    parts = ["# " + " ".join(conversation.title.split())]
     for turn in turns_of(conversation):
         asked = _("Question, %(time)s UTC") % {"time": f"{turn.asked_at:%Y-%m-%d %H:%M}"}
-        parts += [f"## {asked}", turn.prompt, "## " + _("Answer"), turn.valid_text]
-        if turn.state != Turn.State.ANSWERED:
-            parts.append(f"({turn.get_state_display()})")
+        parts += [f"## {asked}", quoted(turn.prompt), "## " + _("Answer"), quoted(turn.valid_text)]
+        if turn.notes:  # it is not a whole answer
+            ends = [turn.get_state_display(), (turn.ending or {}).get("stop_reason")]
+            parts.append(f"({', '.join(filter(None, ends))})")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in text.splitlines())
 
 
 def turns_of(conversation: Conversation) -> list[Turn]:

@@ -16,14 +16,14 @@ from claude.messages import Details
 
 # Claude declines more and more once the history has a question that it declined.
 # https://platform.claude.com/docs/en/build-with-claude/handle-streaming-refusals
-FORGOTTEN = Q(state__in=(Turn.State.DECLINED, Turn.State.LOST)) | keeper.under_way()
+LEFT_OUT = Q(state__in=(Turn.State.DECLINED, Turn.State.LOST)) | keeper.under_way()
 
 
 def remembered(turns: QuerySet[Turn]) -> list[Turn]:
     """The turns that Claude gets with the next question, oldest first: whole ones, and those whose answer has text."""
     left, chosen = settings.CHAT_HISTORY_TOKENS, []
     fields = turns.only("conversation", "prompt", "content", "message_id")
-    for turn in newest_first(fields.exclude(FORGOTTEN)):
+    for turn in newest_first(fields.exclude(LEFT_OUT)):
         if not turn.text.strip():
             continue
         left -= tokens(turn.prompt) + tokens(turn.text)
@@ -58,9 +58,9 @@ def newest_first(turns: QuerySet[Turn]) -> Iterator[Turn]:
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a message has: a third of its bytes, and four around it. The API would count, for a request.
+    """About how many tokens a message has: one for each 3 bytes, and 4 for the message. To count exactly takes a request.
 
-    For English prose that is a third too many with models before 4.7, and a tenth too few with later ones; for code,
-    numbers and other languages it may be half as many as there are, or twice as many. Leave room for that.
+    English prose has a quarter less than that with models before 4.7, and a tenth more with later ones. Code, numbers and
+    other languages have between half and twice as many: leave room for that.
     """
     return math.ceil(len(text.encode(errors="replace")) / 3) + 4

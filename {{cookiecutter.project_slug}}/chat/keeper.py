@@ -185,7 +185,7 @@ def delete(conversations: QuerySet[Conversation]) -> int:
         deleted += len(few)
 
 
-def forgotten(now: datetime) -> QuerySet[Turn]:
+def expired(now: datetime) -> QuerySet[Turn]:
     """What stood alone, and is too old for another request with its key."""
     old = now - timedelta(seconds=settings.CHAT_REMEMBER)
     return Turn.objects.filter(conversation=None, asked_at__lt=old).exclude(under_way())

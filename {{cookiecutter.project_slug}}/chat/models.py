@@ -140,7 +140,7 @@ class Turn(models.Model):
         if state != self.State.ANSWERED:
             notes = [NOTES[state]]
         elif reason in ("end_turn", "stop_sequence"):
-            return [] if self.text else ["empty"]
+            return [] if self.text.strip() else ["empty"]
         else:
             notes = [reason if reason in ("max_tokens", "model_context_window_exceeded", "pause_turn") else "early"]
         return [*notes, "partial"] if self.text else notes

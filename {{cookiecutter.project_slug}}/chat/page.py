@@ -14,7 +14,7 @@ from chat.models import Conversation, Turn
 from claude.failures import Failure, Refused
 
 TURNS = 50  # on a page
-CHARACTERS = 20_000  # in the answers on a page, if it has more than one: rendering takes about 2 ms for 1,000
+CHARACTERS = 15_000  # in the answers on a page, if it has more than one: rendering takes about 2 ms for 1,000
 CONVERSATIONS = 20  # listed beside it
 
 
@@ -46,13 +46,15 @@ def page_response(request: HttpRequest, pk: uuid.UUID | None, failure: Failure |
         }
     last = turns[-1] if turns else None
     if failure:
-        context |= {"prompt": request.POST.get("prompt", ""), "replaces": sent_uuid(request.POST, "replaces") or ""}
+        # What is refused with 422 would be so again: another question came after the one that it replaces.
+        replaces = None if failure.status == 422 else sent_uuid(request.POST, "replaces")
+        context |= {"prompt": request.POST.get("prompt", ""), "replaces": replaces or ""}
         key = sent_uuid(request.POST, "idempotency_key")
         if last and (last.idempotency_key, last.state) == (key, Turn.State.FAILED):
             context["replaces"] = key
         else:
             asked = {"prompt": context["prompt"], "notes": ["error"], "ending": {"error": failure.sentence}}
-            turns = [*(turn for turn in turns if turn.idempotency_key != key), asked]
+            turns = [*(turn for turn in turns if turn.is_over or turn.idempotency_key != key), asked]
             if failure.status in (409, 503):  # it may be answered, or be answered already
                 context["idempotency_key"] = key or context["idempotency_key"]
     elif last and "edit" in request.GET:

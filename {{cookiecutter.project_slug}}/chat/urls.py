@@ -17,9 +17,9 @@ urlpatterns = [
     # % endif
     path("c/", conversations.ConversationList.as_view(), name="conversations"),
     path("c/delete/", conversations.DeleteAll.as_view(), name="delete_all"),
-    path("c/export.<slug:form>", conversations.export, name="export_all"),
+    path("c/export.<slug:extension>", conversations.export, name="export_all"),
     path("c/<uuid:pk>/", views.page, name="conversation"),
     path("c/<uuid:pk>/rename/", conversations.Rename.as_view(), name="rename"),
     path("c/<uuid:pk>/delete/", conversations.Delete.as_view(), name="delete"),
-    path("c/<uuid:pk>/export.<slug:form>", conversations.export, name="export"),
+    path("c/<uuid:pk>/export.<slug:extension>", conversations.export, name="export"),
 ]

@@ -27,7 +27,9 @@ def url(tmp_path_factory) -> Iterator[str]:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DEBUG": "true",
         "ANTHROPIC_API_KEY": "",
+# % if cookiecutter.database == "postgresql"
         "DATABASE_URL": "",
+# % endif
         "DATABASE_PATH": str(tmp_path_factory.mktemp("database") / "db.sqlite3"),
     }
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]

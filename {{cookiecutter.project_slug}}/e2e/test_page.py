@@ -21,13 +21,13 @@ def expect_answer(page, *words):
 
 def test_the_second_question_remembers_the_first_and_a_reload_keeps_both(page):
     ask(page, "Why is the **sky** blue?")
-    expect_answer(page, "The request has 1 turn,")
-    expect(page.locator(".answer strong")).to_have_text("sky")
+    expect_answer(page, "so far 1 Longest")
+    expect(page.locator(".answer blockquote strong")).to_have_text("sky")
     ask(page, "And at night?")
-    expect_answer(page, "And at night?", "The request has 3 turns,")
+    expect_answer(page, "And at night?", "so far 3 Longest")
     page.reload()
     expect(page.locator(".question")).to_have_text(["Why is the **sky** blue?", "And at night?"])
-    expect(page.locator(".answer").last).to_contain_text("The request has 3 turns,")
+    expect(page.locator(".answer").last).to_contain_text("so far 3 Longest")
 
 
 def test_an_answer_can_be_stopped_and_the_question_asked_again(page):
@@ -42,7 +42,7 @@ def test_an_answer_can_be_stopped_and_the_question_asked_again(page):
     expect(page.get_by_role("status")).to_contain_text("Stopped.")
     page.get_by_role("button", name="Edit question").click()
     ask(page, "Shorter")
-    expect_answer(page, "The request has 1 turn,")
+    expect_answer(page, "so far 1 Longest")
     expect(page.locator(".question")).to_have_text(["Shorter"])
 
 

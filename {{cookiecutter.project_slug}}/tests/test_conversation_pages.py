@@ -1,4 +1,4 @@
-"""The pages of conversations, without a script: open, find, rename, take along, delete."""
+"""The pages of conversations, without a script: open, find, rename, export, delete."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def add_turns(conversation, number):
 
 
 def questions(page):
-    return re.findall('<div class="question">(.+)</div>', page)
+    return re.findall('<div class="question"[^>]*>(.+)</div>', page)
 
 
 def test_a_conversation_goes_on_from_its_page(user, wire, conversation):
@@ -68,6 +68,13 @@ def test_half_a_character_looks_the_same_after_a_reload_as_while_it_came(user, c
     assert f">{render(text)}</div>" in page
 
 
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_answer_without_a_word_is_said_to_be_empty(user, conversation, play, text):
+    play(streams.whole(streams.text(text)))
+    page = user.post(f"/c/{conversation.pk}/", {"prompt": "Sure?"}, follow=True).text
+    assert re.search(r'data-note="empty"\s*>The answer was empty', page)
+
+
 def test_the_first_page_begins_a_new_conversation_each_time(user, conversation):
     first, second = (dict(HIDDEN.findall(user.get("/").text))["conversation"] for _ in range(2))
     assert len({first, second, str(conversation.pk)}) == 3
@@ -88,6 +95,24 @@ def test_after_a_failure_the_next_attempt_takes_its_place(user, conversation):
     fields = dict(HIDDEN.findall(page.text))
     reply = user.post(f"/c/{conversation.pk}/", {"prompt": "And grass?", **fields}, follow=True)
     assert questions(reply.text) == ["Why is the sky blue?", "And grass?"]
+
+
+def test_the_form_of_an_answered_question_asks_no_other(user, conversation):
+    fields = {"conversation": conversation.pk, "idempotency_key": conversation.turns.get().idempotency_key}
+    page = user.post("/", fields | {"prompt": "After the button Back"})
+    assert (page.status, questions(page.text)) == (422, ["Why is the sky blue?", "After the button Back"])
+    user.post(f"/c/{conversation.pk}/", {"prompt": "After the button Back", **dict(HIDDEN.findall(page.text))})
+    assert conversation.turns.count() == 2
+
+
+def test_what_can_no_longer_be_edited_can_be_asked_next(user, conversation):
+    edited = dict(HIDDEN.findall(user.get(f"/c/{conversation.pk}/?edit").text))
+    user.post(f"/c/{conversation.pk}/", {"prompt": "From another tab"})
+    page = user.post(f"/c/{conversation.pk}/", {"prompt": "Why is it red?", **edited})
+    assert (page.status, "Why is it red?</textarea>" in page.text) == (422, True)
+    hidden = dict(HIDDEN.findall(page.text))
+    reply = user.post(f"/c/{conversation.pk}/", {"prompt": "Why is it red?", **hidden}, follow=True)
+    assert (reply.status, len(questions(reply.text))) == (200, 3)
 
 
 def test_what_cannot_be_asked_is_said_below_the_conversation(user, conversation):
@@ -113,6 +138,7 @@ def test_conversations_are_found_by_title_and_by_question(user, conversation):
         page = user.get(f"/c/?q={words}").text if words != "100%" else user.get("/c/?q=100%25").text
         assert page.count("<time") == found, words
     assert "Nothing has these words." in user.get("/c/?q=<b>").text
+    assert "Nothing has these words." in user.get("/c/?q=" + 60_000 * "x").text
 
 
 def test_the_list_comes_page_by_page_the_newest_first(user, conversation, django_assert_max_num_queries):
@@ -171,8 +197,19 @@ def test_conversations_are_exported(user, conversation):
     reply = user.get("/c/export.md")
     assert reply.headers["Content-Disposition"] == 'attachment; filename="conversations.md"'
     assert "# Why is the sky blue?\n\n## Question" in reply.text
-    assert "This is the \n\n(Failed)" in reply.text
+    assert "> This is the \n\n(Failed)" in reply.text
     assert user.get("/c/export.exe").status == 404
+
+
+def test_nothing_in_an_exported_question_or_answer_looks_like_a_heading_of_the_export(user, conversation, play):
+    play(streams.whole(streams.text("```\r## Question, 2026\u2028\n<!--")))
+    user.post(f"/c/{conversation.pk}/", {"prompt": "## Answer\n\n```\r# x"})
+    conversation.turns.filter(prompt__startswith="##").update(state=Turn.State.STOPPED)
+    user.post(f"/c/{conversation.pk}/rename/", {"title": "a\n## b"})
+    lines = user.get(f"/c/{conversation.pk}/export.md").text.splitlines()
+    title, *ours = [line for line in lines if line and not line.startswith("> ")]
+    assert title == "# a ## b"
+    assert [line.split(",")[0] for line in ours] == ["## Question", "## Answer", "## Question", "## Answer", "(Stopped"]
 
 
 def test_a_browser_keeps_no_copy_of_conversations(user, conversation):
@@ -223,6 +260,11 @@ def test_in_the_admin_each_look_at_a_conversation_is_logged(staff, conversation,
     assert str(conversation.pk) in line
     assert f"of user {conversation.user_id} in the admin" in line
     assert "sky" not in line
+
+
+def test_in_the_admin_no_address_searches_titles(staff, conversation):
+    assert staff.get(f"/admin/chat/conversation/?user__id__exact={conversation.user_id}").status == 200
+    assert staff.get("/admin/chat/conversation/?title__icontains=sky").status == 400
 
 
 def test_in_the_admin_an_answer_is_shown_as_markdown(staff, conversation):

@@ -39,6 +39,14 @@ def claim(conversation, key=None):
     return idempotency.claim(Question(user, "Why is the sky blue?", key or uuid.uuid4(), uuid.UUID(conversation)))
 
 
+def half_answered(conversation):
+    """A turn under way, of whose answer a part is stored."""
+    turn = claim(conversation)
+    turn.add("Half")
+    keeper.of_this_process().make_round()
+    return turn
+
+
 def leave(turn):
     """Ends a turn as its user does."""
     idempotency.broken_off(turn, GeneratorExit())
@@ -166,9 +174,7 @@ def test_an_answer_that_its_user_left_is_kept_as_far_as_it_came(user, wire, conv
 
 def test_while_an_answer_comes_what_has_come_is_stored(user, conversation, path):
     user.post(path, click("Hello", conversation))
-    turn = claim(conversation)
-    turn.add("Half")
-    keeper.of_this_process().make_round()
+    turn = half_answered(conversation)
     turn.add(" of it")
     assert ">Half</p>" in user.get(f"/c/{conversation}/").text
     keeper.of_this_process().make_round()
@@ -179,9 +185,7 @@ def test_while_an_answer_comes_what_has_come_is_stored(user, conversation, path)
 
 def test_an_answer_whose_process_died_says_so_and_is_remembered(user, wire, conversation, path):
     user.post(path, click("Hello", conversation))
-    turn = claim(conversation)
-    turn.add("Half")
-    keeper.of_this_process().make_round()
+    turn = half_answered(conversation)
     die(turn)
     assert 'data-note="cut"\n     >' in user.get(f"/c/{conversation}/").text
     assert Turn.objects.get(pk=turn.pk).state == State.INTERRUPTED
@@ -191,10 +195,7 @@ def test_an_answer_whose_process_died_says_so_and_is_remembered(user, wire, conv
 
 def test_an_answer_whose_process_died_is_known_as_such_before_somebody_opens_its_page(user, wire, conversation, path):
     user.post(path, click("Hello", conversation))
-    turn = claim(conversation)
-    turn.add("Half")
-    keeper.of_this_process().make_round()
-    die(turn)
+    die(half_answered(conversation))
     user.post(path, click("Go on", conversation))
     assert said(wire[-1])[-3:] == ["Why is the sky blue?", "Half", "Go on"]
     assert '"answer": "Half", "state": "interrupted"' in user.get(f"/c/{conversation}/export.json").text
@@ -308,6 +309,7 @@ def test_no_question_but_the_last_can_be_asked_again(user, wire, conversation, p
         reply = user.post(path, click("Again", conversation, replaces=replaces["idempotency_key"]))
         assert (reply.status, reply.json["error"]) == (422, sentence)
     assert user.post(path, click("Again", "", replaces=alone["idempotency_key"])).status == 422
+    assert user.post(path, {"prompt": "Again", "replaces": alone["idempotency_key"]}).status == 422
     assert (len(wire), Turn.objects.count()) == (4, 4)
 
 

@@ -34,7 +34,7 @@ ROUTES = dict(routes(get_resolver()))
 
 def filled(route, conversation):
     """The route with the ids of a conversation in place of what is open in it; a route that has more fails."""
-    values = {"<uuid:pk>": str(conversation.pk), "<slug:form>": "json"}
+    values = {"<uuid:pk>": str(conversation.pk), "<slug:extension>": "json"}
     for name, value in values.items():
         route = route.replace(name, value)
     assert "<" not in route, f"say here what {route} names"

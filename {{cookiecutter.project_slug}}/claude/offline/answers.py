@@ -116,7 +116,7 @@ def text_for(body: dict[str, Any], play: str) -> str:
         "| What Claude would get | Value |\n|---|---|\n"
         f"| Model | `{body['model']}` |\n"
         f"| System prompt | {'yes' if body.get('system') else 'no'} |\n"
-        f"| Questions and answers so far | {len(body['messages'])} |\n"
+        f"| Messages so far | {len(body['messages'])} |\n"
         f"| Longest answer | {count(body['max_tokens'], 'token')} |\n\n"
         "With a key Claude itself answers here, in Markdown too, with tables, lists and code:\n\n"
         "```sh\nexport ANTHROPIC_API_KEY='your key'\nmake run\n```\n"

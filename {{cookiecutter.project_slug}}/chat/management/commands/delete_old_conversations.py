@@ -20,11 +20,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         interrupted = keeper.mark_interrupted(Turn.objects.all())
-        forgotten, _ = keeper.forgotten(now).delete()
+        expired, _ = keeper.expired(now).delete()
         deleted = 0
         if settings.CHAT_RETENTION_DAYS:
             old = now - timedelta(days=settings.CHAT_RETENTION_DAYS)
             deleted = keeper.delete(Conversation.objects.filter(updated_at__lt=old))
         self.stdout.write(
-            f"{deleted} conversations and {forgotten} single answers deleted, {interrupted} answers were interrupted."
+            f"{deleted} conversations and {expired} single answers deleted, {interrupted} answers were interrupted."
         )

@@ -15,9 +15,9 @@ const copyCode = document.querySelector("#copy-code").content.firstElementChild;
 
 const WHOLE = new Set(["end_turn", "stop_sequence"]); // with any other stop reason an answer is unfinished
 const EARLY = new Set(["max_tokens", "model_context_window_exceeded", "pause_turn", "refusal"]); // have notes of their own
-const NEAR = 40; // pixels from the bottom within which the page follows the answer
+const NEAR = 40; // pixels from the end within which the page follows the answer
 const LONG = 10; // seconds of waiting from which on the page counts them
-const LOOK = 2000; // milliseconds until the page looks again for an answer that another page asked for
+const LOOK = 2000; // milliseconds between two looks for an answer that another page asked for
 
 let asking = null; // the AbortController of the question under way
 let following = true; // whether the page scrolls along with the answer
@@ -25,9 +25,9 @@ let lastScroll = 0;
 
 /** Why there is no whole answer: the name of a note in turn.html, and what the server said. */
 class Failure extends Error {
-  constructor(note, { sentence = "", status = 0, wait = 0 } = {}) {
+  constructor(note, details) {
     super(note);
-    Object.assign(this, { note, sentence, status, wait });
+    Object.assign(this, { note, status: 0 }, details);
   }
 }
 
@@ -40,13 +40,10 @@ async function receive(question, key, replaces, signal, show) {
   body.set("replaces", replaces);
   body.set("idempotency_key", key); // the server answers, and pays for, each key once
   body.set("format", "html");
-  const headers = { Accept: "text/event-stream, application/json" };
-  let response;
-  try {
-    response = await fetch(form.dataset.endpoint, { method: "POST", body, headers, signal, redirect: "error" });
-  } catch {
+  const request = { method: "POST", body, signal, redirect: "error" };
+  const response = await fetch(form.dataset.endpoint, request).catch(() => {
     throw new Failure("unreachable");
-  }
+  });
   const type = response.headers.get("Content-Type") ?? "";
   if (response.ok && type.startsWith("text/event-stream")) {
     for await (const event of events(response.body)) {
@@ -63,23 +60,22 @@ async function receive(question, key, replaces, signal, show) {
     return data;
   }
   const note = typeof data.error === "string" ? "error" : String(response.status);
-  const wait = seconds(response.headers.get("Retry-After"));
+  const wait = Number(response.headers.get("Retry-After")) || 0;
   throw new Failure(note, { sentence: data.error, status: response.status, wait });
 }
 
 /** The JSON of each event in a stream. https://html.spec.whatwg.org/multipage/server-sent-events.html */
 async function* events(stream) {
-  const reader = stream.getReader();
-  const decoder = new TextDecoder(); // keeps half a character until its other half arrives
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let data = [];
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+      const lines = (rest + value).split(/\r?\n/);
       rest = lines.pop();
-      for (const line of lines.map((text) => text.replace(/\r$/, ""))) {
+      for (const line of lines) {
         if (line.startsWith("data:")) data.push(line.slice(5)); // comments and other fields mean nothing here
         if (line === "" && data.length) {
           yield JSON.parse(data.join("\n"));
@@ -92,16 +88,9 @@ async function* events(stream) {
   }
 }
 
-/** Retry-After, a number of seconds or a date, as seconds from now. */
-function seconds(header) {
-  const wait = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
-  return wait > 0 ? Math.ceil(wait) : 0;
-}
-
-/** A random UUID: crypto.randomUUID exists only on HTTPS and on localhost. */
+/** A random UUID, in which an object URL ends: crypto.randomUUID exists only on HTTPS and on localhost. */
 function uuid() {
-  const random = (digit) => digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)));
-  return "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) => random(digit).toString(16));
+  return URL.createObjectURL(new Blob()).slice(-36);
 }
 
 // --- The answer ---
@@ -137,31 +126,28 @@ class Answer {
     this.tail.classList.toggle("coded", keep !== undefined);
     if (keep !== undefined) {
       const pieces = block.matches("ul, ol") ? block : block.querySelector("tbody, code");
-      for (let old = pieces.children[keep], next; old; old = next) {
-        next = old.nextSibling;
-        old.remove();
-      }
+      while (pieces.children[keep]) pieces.lastChild.remove();
       pieces.insertAdjacentHTML("beforeend", html);
     } else {
       this.tail.insertAdjacentHTML("beforebegin", html.trim());
       if (block !== this.tail) block.replaceWith(this.tail.previousElementSibling);
     }
-    offerCode(this.element.children[number]);
+    offerCode(this.element);
   }
 
   end() {
     if (this.tail?.textContent.trim() === "") this.tail.remove();
     this.tail = null;
-    offerCode(this.element);
     this.element.dataset.text = this.text;
+    offerCode(this.element);
+    offerCopy(this.element.closest(".turn"), this.text);
   }
 }
 
 /** Gives each block of code in an element a button that copies it. */
 function offerCode(element) {
   if (!navigator.clipboard) return;
-  for (const block of element.matches(".code") ? [element] : element.querySelectorAll(".code")) {
-    if (block.querySelector("button")) continue;
+  for (const block of element.querySelectorAll(".code:not(:has(button))")) {
     const button = copyCode.cloneNode(true);
     button.onclick = () => copy(button, block.querySelector("code").textContent);
     block.append(button);
@@ -181,7 +167,7 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
   const partial = () => answer.text && (!stale || stalePartial) && "partial";
   for (const element of turn.querySelectorAll("footer > :not(.usage)")) element.hidden = true;
   transcript.append(turn);
-  turn.setAttribute("aria-busy", "true");
+  turn.ariaBusy = "true";
   document.body.toggleAttribute("data-busy", true);
   compose();
   status.textContent = words.generating;
@@ -210,7 +196,7 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
       answer.clear();
       wait("restart");
     }
-    if (typeof delta === "string" && delta !== "") {
+    if (delta) {
       if (waiting) note(turn);
       waiting = false;
       if (stale) answer.clear();
@@ -227,14 +213,13 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
   clearInterval(clock);
 
   document.body.toggleAttribute("data-busy", false);
-  turn.removeAttribute("aria-busy");
+  turn.ariaBusy = null;
   if (outcome instanceof Failure) fail(outcome, question, { key, turn, replaces }, answer.text, partial());
   else {
     if (stale || outcome.stop_reason === "refusal") answer.clear();
     finish(turn, outcome, question, answer.text);
   }
   answer.end();
-  offerCopy(turn, answer.text);
   follow();
   if (outcome.note === "stopped" && turn.dataset.key === key) look(turn);
 }
@@ -242,19 +227,19 @@ async function ask(question, { key = uuid(), turn = blank.cloneNode(true), repla
 /** The server has the question: the page is that of its conversation now, and a reload finds it. */
 function settle(question, turn, key) {
   turn.dataset.key = key;
-  const address = form.dataset.conversation;
-  if (location.pathname !== address) {
-    const title = question.trim().replace(/\s+/g, " ").slice(0, 80);
-    document.querySelector("h1").textContent = title;
-    document.title = document.title.replace(/^[^·]*/, () => `${title} `);
+  const href = form.dataset.conversation;
+  const heading = document.querySelector("h1");
+  if (location.pathname !== href) {
+    heading.textContent = question.trim().replace(/\s+/g, " ").slice(0, 80);
+    document.title = document.title.replace(/^[^·]*/, () => `${heading.textContent} `);
     sessionStorage.removeItem(draft());
-    history.replaceState(null, "", address);
+    history.replaceState(null, "", href);
     keepDraft();
   }
   let entry = conversations.querySelector("[aria-current]");
   if (!entry) {
-    const { textContent } = document.querySelector("h1");
-    entry = Object.assign(document.createElement("a"), { href: address, textContent, dir: "auto", ariaCurrent: "page" });
+    const { textContent } = heading;
+    entry = Object.assign(document.createElement("a"), { href, textContent, dir: "auto", ariaCurrent: "page" });
     document.createElement("li").append(entry);
   }
   conversations.querySelector("ul").prepend(entry.parentElement);
@@ -263,8 +248,8 @@ function settle(question, turn, key) {
 
 /** Says how an answer ended, and what it took. */
 function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
-  if (refusal) turn.querySelector('[data-note="refusal"]').textContent = refusal;
-  if (WHOLE.has(reason)) tell(turn, text ? "" : "empty");
+  if (refusal) noteOf(turn, "refusal").textContent = refusal;
+  if (WHOLE.has(reason)) tell(turn, text.trim() ? "" : "empty");
   else tell(turn, EARLY.has(reason) ? reason : "early", text && "partial");
   offerMore(turn, question, text);
   if (!usage) return;
@@ -272,33 +257,32 @@ function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
   const asked = sum(usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens);
   const counts = { asked, answered: sum(usage.output_tokens), thinking: sum(usage.thinking_tokens) };
   const took = usage.thinking_tokens ? words.thought : words.took;
-  turn.querySelector(".usage").textContent = took.replace(/{(\w+)}/g, (_, name) => counts[name]);
+  turn.querySelector(".usage").textContent = took.trim().replace(/{(\w+)}/g, (_, name) => counts[name]);
 }
 
 /** Says why there is no whole answer, and offers what can be done about it. */
 function fail({ note: name, sentence, status: code, wait }, question, request, text, partial) {
   const { turn } = request;
-  turn.querySelector('[data-note="error"]').textContent = sentence;
-  tell(turn, turn.querySelector(`[data-note="${CSS.escape(name)}"]`) ? name : "unexpected", partial);
+  noteOf(turn, "error").textContent = sentence;
+  tell(turn, noteOf(turn, name) ? name : "unexpected", partial);
   const keep = () => sessionStorage.setItem(draft(), question); // for the page that comes next
   if (code === 401) offer(turn, ".sign-in", keep).search = new URLSearchParams({ next: location.pathname });
-  if (code === 403) offer(turn, ".reload", keep).href = location.pathname;
+  if (code === 403 || code === 422) offer(turn, ".reload", keep).href = location.pathname;
   if (code < 400 || [409, 410, 429].includes(code) || code >= 500) {
     // The server may have answered all the same: under the same key that answer comes again, and is not paid for twice.
-    // After a stop nobody waits for it, and 410 says that it could not be kept: another turn takes its place.
+    // After a stop or a 410 there is none to come: another turn takes its place.
     const known = turn.dataset.key;
     const over = (name === "stopped" && known === request.key) || code === 410;
     const again = offer(turn, ".again", () => asking || ask(question, over ? { turn, replaces: known } : request));
     if (wait) countDown(again, Date.now() + wait * 1000);
-  }
+  } else keep(); // the server has not
   offerEdit(turn, question, text);
 }
 
 /** What can be done about an answer that has ended. */
 function offerMore(turn, question, text) {
-  if (!shows(turn, "refusal")) {
-    offer(turn, ".regenerate", () => asking || ask(question, { turn, replaces: turn.dataset.key }));
-  }
+  const request = { turn, replaces: turn.dataset.key };
+  if (!shows(turn, "refusal")) offer(turn, ".regenerate", () => asking || ask(question, request));
   if (shows(turn, "max_tokens")) offer(turn, ".continue", ({ target }) => asking || ask(target.dataset.prompt));
   offerEdit(turn, question, text);
 }
@@ -325,17 +309,16 @@ function replace(key) {
   document.querySelector("#replacing").hidden = !key;
 }
 
-/** Gives a turn that the server wrote what needs this script, and looks again while its answer is still arriving. */
+/** Gives a turn that the server wrote its buttons, and looks again while its answer is still arriving. */
 function revive(turn) {
   const answer = new Answer(turn.querySelector(".answer"));
   answer.end();
-  offerCopy(turn, answer.text);
   turn.querySelector(".ask-again")?.remove();
   if (shows(turn, "waiting")) setTimeout(look, LOOK, turn);
   else offerMore(turn, turn.querySelector(".question").textContent, answer.text);
 }
 
-/** Shows what the server has of a turn as soon as its answer has ended; of one that was stopped here only the text. */
+/** Shows what the server has of a turn once its answer has ended; of one that was stopped here only the text. */
 async function look(turn) {
   const page = await load(location.href);
   const fresh = page.querySelector(`[data-key="${turn.dataset.key}"]`);
@@ -347,10 +330,9 @@ async function look(turn) {
     turn.replaceWith(fresh);
     revive(fresh);
   } else {
-    const answer = new Answer(fresh.querySelector(".answer"));
-    turn.querySelector(".answer").replaceWith(answer.element);
-    answer.end();
-    offerCopy(turn, answer.text);
+    const answer = fresh.querySelector(".answer");
+    turn.querySelector(".answer").replaceWith(answer);
+    new Answer(answer).end();
   }
   if (focused && document.activeElement === document.body) compose();
 }
@@ -370,19 +352,19 @@ async function showEarlier(link) {
   if (!more.length || !link.isConnected) return;
   const first = transcript.querySelector(".turn");
   const { top } = first.getBoundingClientRect();
-  const forgotten = transcript.querySelector(".forgotten");
   link.parentElement.replaceWith(...more);
-  for (const element of more) {
-    if (element.matches(".turn")) revive(element);
-    if (element.matches(".forgotten") && forgotten) element.remove();
-  }
-  window.scrollBy({ top: first.getBoundingClientRect().top - top, behavior: "instant" });
+  for (const element of more) if (element.matches(".turn")) revive(element);
+  scrollBy(0, first.getBoundingClientRect().top - top);
   first.tabIndex = -1;
   first.focus({ preventScroll: true });
 }
 
+function noteOf(turn, name) {
+  return turn.querySelector(`[data-note="${name}"]`);
+}
+
 function shows(turn, name) {
-  return !turn.querySelector(`[data-note="${name}"]`).hidden;
+  return !noteOf(turn, name).hidden;
 }
 
 /** Shows these notes of a turn and no others. */
@@ -390,15 +372,15 @@ function note(turn, ...names) {
   for (const element of turn.querySelectorAll("[data-note]")) element.hidden = !names.includes(element.dataset.note);
 }
 
-/** Shows these notes, and has a screen reader say them: once, however often Claude begins to think. */
+/** Shows these notes, and has a screen reader say them, but not twice in a row. */
 function tell(turn, ...names) {
   note(turn, ...names);
-  const shown = Array.from(turn.querySelectorAll("[data-note]:not([hidden])"), (element) => element.textContent.trim());
-  const said = shown.join(" ") || words.complete;
+  const shown = turn.querySelectorAll("[data-note]:not([hidden])");
+  const said = Array.from(shown, (element) => element.textContent.trim()).join(" ") || words.complete;
   if (status.textContent !== said) status.textContent = said;
 }
 
-/** Shows beside the notes of waiting for how many seconds no text has come, once they are many. */
+/** Shows beside the notes of waiting how long no text has come. */
 function count(turn, since) {
   const waited = Math.floor((Date.now() - since) / 1000);
   const said = waited < LONG ? "" : words.waited.replace("{seconds}", waited);
@@ -426,44 +408,37 @@ async function copy(button, text) {
 
 // --- Following the answer ---
 
-let scheduled = 0; // events come faster than frames, and each look at the page has it laid out
+let scheduled = 0; // once a frame: each look at the page has it laid out
 
 function follow() {
   scheduled ||= requestAnimationFrame(() => {
     scheduled = 0;
     if (following) {
-      window.scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
-      lastScroll = window.scrollY;
+      scrollTo(0, document.documentElement.scrollHeight);
+      lastScroll = scrollY;
     }
-    jump.hidden = isNearEnd();
+    jump.hidden = below() < NEAR;
   });
 }
 
-function isNearEnd() {
-  return document.documentElement.scrollHeight - window.innerHeight - window.scrollY < NEAR;
+/** How many pixels of the page are below the window. */
+function below() {
+  return document.documentElement.scrollHeight - innerHeight - scrollY;
 }
 
-jump.addEventListener("click", () => {
+jump.onclick = () => {
   following = true;
   follow();
   compose();
-});
+};
 
-window.addEventListener("scroll", () => {
-  const near = isNearEnd();
-  jump.hidden = near;
-  if (near && window.scrollY > lastScroll) following = true;
-  if (!near && window.scrollY < lastScroll) following = false;
-  lastScroll = window.scrollY;
-});
-
-// The first movement upwards lets go at once, while the page is still near the bottom.
-let touched = 0;
-window.addEventListener("wheel", (event) => event.deltaY < 0 && (following = false), { passive: true });
-window.addEventListener("touchstart", (event) => (touched = event.touches[0].clientY), { passive: true });
-window.addEventListener("touchmove", (event) => event.touches[0].clientY > touched && (following = false), {
-  passive: true,
-});
+window.onscroll = () => {
+  jump.hidden = below() < NEAR;
+  // The first movement upwards lets go. A page that got shorter moves, too, but stays at its end.
+  if (scrollY < lastScroll && below() > 2) following = false;
+  if (scrollY > lastScroll && jump.hidden) following = true;
+  lastScroll = scrollY;
+};
 
 // --- The form ---
 
@@ -473,16 +448,16 @@ function compose() {
   (touch ? send : prompt).focus({ preventScroll: true });
 }
 
-/** Where the question that is being typed is kept: every conversation has its own. */
+/** Where the question that is being typed is kept: every conversation of every user has its own. */
 function draft() {
-  return `draft ${location.pathname}`;
+  return `draft ${form.dataset.user} ${location.pathname}`;
 }
 
 function keepDraft() {
   if (!form.elements.replaces.value) sessionStorage.setItem(draft(), prompt.value);
 }
 
-form.addEventListener("submit", (event) => {
+form.onsubmit = (event) => {
   if ("older" in transcript.dataset) return; // the server answers, and shows the newest questions
   event.preventDefault();
   const question = prompt.value;
@@ -493,42 +468,43 @@ form.addEventListener("submit", (event) => {
   replace("");
   keepDraft();
   ask(question, { turn, replaces });
-});
+};
 
-prompt.addEventListener("input", keepDraft);
+prompt.oninput = keepDraft;
+prompt.autocomplete = "off"; // the browser would show it to whoever signs in next
 
-document.querySelector("#replacing a").addEventListener("click", (event) => {
+document.querySelector("#replacing a").onclick = (event) => {
   event.preventDefault();
   replace("");
   prompt.value = sessionStorage.getItem(draft()) ?? "";
   prompt.focus();
-});
+};
 
-prompt.addEventListener("keydown", (event) => {
+prompt.onkeydown = (event) => {
   // 229: an input method is still composing a character, and Enter confirms it.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
   if (!asking) form.requestSubmit();
-});
+};
 
 // While an answer arrives the same button stops it. The second click of a double click does not count.
-send.addEventListener("click", (event) => {
+send.onclick = (event) => {
   if (!asking) return;
   event.preventDefault();
   if (event.detail < 2) asking.abort();
   compose();
-});
+};
 
-document.addEventListener("keydown", (event) => {
+document.onkeydown = (event) => {
   if (event.key === "Escape" && !event.isComposing) asking?.abort();
-});
+};
 
-transcript.addEventListener("click", (event) => {
+transcript.onclick = (event) => {
   const link = event.target.closest(".earlier a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   showEarlier(link);
-});
+};
 
 document.querySelector("#keys").hidden = false;
 
