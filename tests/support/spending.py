@@ -129,7 +129,8 @@ def events_of(plan, body):
     usage = {"input_tokens": tokens, "output_tokens": 1}
     if plan["cache"] != "none":
         usage = {"input_tokens": 0, "output_tokens": 1, f"cache_{plan['cache']}_input_tokens": tokens}
-        usage["cache_creation"] = {"ephemeral_1h_input_tokens": tokens if plan["cache"] == "creation" else 0}
+        is_long = plan["cache"] == "creation" and '"ttl": "1h"' in json.dumps(body)
+        usage["cache_creation"] = {"ephemeral_1h_input_tokens": tokens if is_long else 0}
     yield frame("message_start", message={"id": "msg", "model": body["model"], "usage": usage})
     for number in range(plan["deltas"]):
         if plan["kind"] == "cut" and number == plan["deltas"] - 1:
