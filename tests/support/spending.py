@@ -1,4 +1,4 @@
-"""Runs in a rendered project: has calls begin, go on and end as it is told, line by line, and says what the books then hold.
+"""Runs in a rendered project: has calls begin, go on and end as it is told, and says what the books then hold.
 
 The SDK asks a transport that plays the API. Several calls are open at once, each in a context of its own, and each goes
 on by one step at a time, so that a test decides how they interleave. `tests/support/spending_machine.py` drives it.
@@ -16,10 +16,6 @@ from contextlib import suppress
 from contextvars import copy_context
 from datetime import timedelta
 from decimal import Decimal
-
-import django
-
-django.setup()
 
 import anyio
 import httpx2

@@ -40,12 +40,15 @@ SETTINGS = {
 }
 
 
+START = "import django, runpy, sys; django.setup(); runpy.run_path(sys.argv[1], run_name='__main__')"
+
+
 class Project:
     """The process in the project."""
 
     def __init__(self, project, environment, **settings):
         variables = variables_for(environment, **SETTINGS, **settings)
-        command = [environment / "bin/python", Path(__file__).with_name("spending.py")]
+        command = [environment / "bin/python", "-c", START, Path(__file__).with_name("spending.py")]
         variables["PYTHONPATH"] = str(project)
         self.log = project / "driven.log"
         with self.log.open("w") as log:
@@ -166,7 +169,9 @@ def machine_for(project):
                     sums[owner, day] += Decimal(cost or 0)
             spent = {(user, day): Decimal(amount) for user, day, amount in self.state["spending"]}
             # The rows of users who were deleted are of nobody, as are those of calls without a user.
-            assert {key: cost for key, cost in sums.items() if cost} == {key: cost for key, cost in spent.items() if cost}
+            assert {key: cost for key, cost in sums.items() if cost} == {
+                key: cost for key, cost in spent.items() if cost
+            }
 
         @precondition(lambda self: hasattr(self, "state"))
         @invariant()
