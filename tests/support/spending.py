@@ -19,6 +19,10 @@ from decimal import Decimal
 
 import anyio
 import httpx2
+from claude import calls, client
+from claude.deadline import Deadline
+from claude.failures import Failure
+from claude.messages import build_request
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -26,11 +30,6 @@ from django.db import OperationalError, connections
 from django.db.backends.signals import connection_created
 from django.db.models.functions import Now
 from django.utils import timezone
-
-from claude import calls, client
-from claude.deadline import Deadline
-from claude.failures import Failure
-from claude.messages import build_request
 from usage import ledger
 from usage.models import (
     Alert,
