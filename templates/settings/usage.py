@@ -8,5 +8,7 @@ USAGE_USER_MONTH = config("USAGE_USER_MONTH", default="50", cast=dollars)
 USAGE_PROJECT_MONTH = config("USAGE_PROJECT_MONTH", default="500", cast=dollars)
 # How many calls a user may have under way at once.
 USAGE_CALLS_AT_ONCE = config("USAGE_CALLS_AT_ONCE", default=8, cast=int)
+# Who sees under each of their answers what it cost: everybody, staff or nobody.
+USAGE_SHOW_COST = config("USAGE_SHOW_COST", default="everybody", cast=choice)
 # Prices that are not the list's: negotiated ones, and those of models that are newer than the list.
 USAGE_PRICES = config("USAGE_PRICES", default="{}", cast=json_object)
