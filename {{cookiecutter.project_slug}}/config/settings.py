@@ -14,9 +14,12 @@ from django.core.exceptions import ImproperlyConfigured
 
 # % endif
 # % if cookiecutter.usage
-from config.casts import dollars, json_object
+from config.casts import dollars, email_addresses, json_object
 # % endif
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
+# % if cookiecutter.usage
+from config.mail import mail_settings
+# % endif
 
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
 
