@@ -281,7 +281,11 @@ ANTHROPIC_API_KEY = config("ANTHROPIC_API_KEY", default="")
 # https://platform.claude.com/docs/en/about-claude/models/overview
 ANTHROPIC_MODEL = config("ANTHROPIC_MODEL", default="{{ cookiecutter.claude_model }}")
 ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="https://api.anthropic.com")
-# The SDK would read more: headers, a profile, and in ANTHROPIC_LOG whether to log every prompt. Only the three above count.
+# % if cookiecutter.usage
+# Reads what the organization is charged, for `manage.py usage_reconcile` alone. https://platform.claude.com/settings/admin-keys
+ANTHROPIC_ADMIN_KEY = config("ANTHROPIC_ADMIN_KEY", default="")
+# % endif
+# The SDK would read more: headers, a profile, and in ANTHROPIC_LOG whether to log every prompt. Only those above count.
 for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and name not in globals()]:
     del os.environ[name]
 
