@@ -5,7 +5,7 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
-from . import messages, models, script, validation
+from . import costs, messages, models, script, validation
 from .answers import Call
 from .caching import input_tokens
 from .control import Control
@@ -16,7 +16,7 @@ from .plan import plan
 from .record import Exchange, bearer, fingerprint, masked
 from .wire import Connection, Request
 
-ENDPOINTS = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens"}
+ENDPOINTS = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens", costs.PATH: "cost"}
 
 
 class Server:
@@ -99,6 +99,8 @@ class Server:
                 raise validation.Refused("rate_limit_error", "Number of requests has exceeded your per-minute limit")
             if exchange.endpoint == "models":
                 call.payload = self.models(path)
+            if exchange.endpoint == "cost":
+                call.payload = costs.report(lane.charges, request.parameters, lane.settings.costs_known_until)
         except validation.Refused as refused:
             exchange.step = "refused"
             wait = round(60 - (time.monotonic() - lane.minute[0])) if refused.status == 429 else None
@@ -115,12 +117,14 @@ class Server:
         """Raise what the API would answer to a request that is at fault."""
         if exchange.endpoint == "unknown":
             raise validation.Refused("not_found_error", f"{request.method} {request.path} is not found here")
-        if request.method != ("GET" if exchange.endpoint == "models" else "POST"):
+        if request.method != ("GET" if exchange.endpoint in ("models", "cost") else "POST"):
             raise validation.Refused("invalid_request_error", "Method Not Allowed", 405)
         validation.check_headers(request.headers, bearer(request.headers), lane.settings.key)
         if request.too_large:
             raise validation.Refused("request_too_large", "Request exceeds the maximum size")
-        if exchange.endpoint == "models":
+        if exchange.endpoint == "cost":
+            costs.check(request.parameters, request.headers, bearer(request.headers))
+        if exchange.endpoint in ("models", "cost"):
             return
         if exchange.body is None:
             raise validation.invalid("The request body is not valid JSON")
