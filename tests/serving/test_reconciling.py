@@ -1,6 +1,7 @@
 """`manage.py usage_reconcile` beside a project in production: what the API charged, against what the project wrote down."""
 
 import json
+import re
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from production import by_turns
 
 YESTERDAY = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
 ADMIN_KEY = "sk-ant-admin01-0123456789abcdef"
-USAGE = {"input_tokens": 100_000, "output_tokens": 10_000}
+USAGE = {"input_tokens": 100_000, "output_tokens": 10_000, "cache_creation_input_tokens": 0}
 CENTS = {"uncached_input_tokens": "30", "output_tokens": "15"}
 """What that costs with claude-sonnet-4-6."""
 
@@ -56,12 +57,12 @@ def reconcile(served, *arguments, **settings):
     return said, code
 
 
-@pytest.mark.parametrize("served", by_turns("sync", "streaming", "async"), ids=name_of, indirect=True)
+@pytest.mark.parametrize("served", by_turns("streaming", "async"), ids=name_of, indirect=True)
 def test_the_ledger_agrees_with_what_was_charged_and_says_where_it_does_not(booked, lane):
     lane.charge(*charges())
     said, code = reconcile(booked)
     assert code == 0, said
-    assert "total                      0.4500  0.4500     +0.0000     +0.0" in said
+    assert re.search(r"total +0\.4500 +0\.4500 +\+0\.0000 +\+0\.0\n", said)
     lane.charge(*charges(cents=CENTS | {"output_tokens": "20"}), *charges("claude-opus-5-5", {"output_tokens": "5"}))
     said, code = reconcile(booked, "--format", "json")
     told, _ = json.JSONDecoder().raw_decode(said)
@@ -89,17 +90,17 @@ def test_other_workloads_of_the_organization_can_be_left_out(booked, lane):
 
 @pytest.mark.parametrize("served", by_turns("streaming"), ids=name_of, indirect=True)
 def test_what_keeps_it_from_asking_is_a_sentence(served, lane):
-    sentences = {
-        Status(401): "ANTHROPIC_ADMIN_KEY is not valid",
-        Status(403): "ANTHROPIC_ADMIN_KEY may not read costs",
-        Status(429): "The API has had too many requests",
-        Status(500): "AI service unavailable (500",
-        Html(): "What came from ANTHROPIC_BASE_URL is no cost report",
-        BrokenJson(): "AI service unavailable (JSONDecodeError)",
-        EmptyObject(): "What came from ANTHROPIC_BASE_URL is no cost report",
-    }
-    lane.script(*sentences, endpoint="cost")
-    for sentence in sentences.values():
+    sentences = [
+        (Status(401), "ANTHROPIC_ADMIN_KEY is not valid"),
+        (Status(403), "ANTHROPIC_ADMIN_KEY may not read costs"),
+        (Status(429), "The API has had too many requests"),
+        (Status(500), "AI service unavailable (500"),
+        (Html(), "What came from ANTHROPIC_BASE_URL is no cost report"),
+        (BrokenJson(), "AI service unavailable (JSONDecodeError)"),
+        (EmptyObject(), "What came from ANTHROPIC_BASE_URL is no cost report"),
+    ]
+    lane.script(*(step for step, _ in sentences), endpoint="cost")
+    for _, sentence in sentences:
         said, code = reconcile(served)
         assert (code, said.startswith(f"CommandError: {sentence}"), said.count("\n")) == (2, True, 1), said
     said, code = reconcile(served, ANTHROPIC_ADMIN_KEY="")
