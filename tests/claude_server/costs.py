@@ -1,7 +1,6 @@
 """What an organization is charged, as `GET /v1/organizations/analytics/cost` answers it: a test says what was charged.
 
-https://platform.claude.com/docs/en/api/beta/organization/analytics/cost/list, read on 2026-11-27; the tests compare the names
-with the SDK's types.
+The tests compare the names with the SDK's types. https://platform.claude.com/docs/en/manage-claude/usage-cost-analytics-api
 """
 
 import base64
@@ -56,7 +55,9 @@ def period(single: dict[str, str]) -> tuple[datetime, datetime]:
     return start, end
 
 
-def report(charges: Iterable[dict[str, Any]], parameters: list[tuple[str, str]], known_until: str | None) -> dict[str, Any]:
+def report(
+    charges: Iterable[dict[str, Any]], parameters: list[tuple[str, str]], known_until: str | None
+) -> dict[str, Any]:
     """A page of the report. Charges have `at`, `amount` in cents, perhaps `list_amount`, and dimensions."""
     single = dict(parameters)
     (start, end), wanted = period(single), [value for name, value in parameters if name == "group_by[]"]

@@ -1,4 +1,4 @@
-"""`manage.py usage_reconcile` beside a project in production: what the API charged, against what the project wrote down."""
+"""`manage.py usage_reconcile` of a project in production: what the API charged, against what was written down."""
 
 import json
 import re

@@ -15,11 +15,9 @@ from django.core.exceptions import ImproperlyConfigured
 # % endif
 # % if cookiecutter.usage
 from config.casts import dollars, email_addresses, json_object
+from config.email import mail_settings
 # % endif
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
-# % if cookiecutter.usage
-from config.mail import mail_settings
-# % endif
 
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
 
