@@ -268,7 +268,7 @@ function tokens(usage) {
 function dollars({ usd, is_estimated: estimated }) {
   if (usd === null) return words.unknown.trim();
   const places = usd > 0 && usd < 0.1 ? 1 - Math.floor(Math.log10(usd)) : 2;
-  const options = { minimumFractionDigits: places, maximumFractionDigits: places };
+  const options = { minimumFractionDigits: places, maximumFractionDigits: places, useGrouping: false };
   const amount = Number(usd).toLocaleString(document.documentElement.lang, options);
   return (estimated ? words.estimate : words.cost).trim().replace("{dollars}", amount);
 }
