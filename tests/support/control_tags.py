@@ -26,7 +26,8 @@ def counted():
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.suffix not in WITHOUT_TAGS:
                 text = path.read_text(encoding="utf-8")
-                yield Counted(path.relative_to(TEMPLATE).as_posix(), len(TAG.findall(RAW.sub(r"\1\2", text))), text.count("\n"))
+                tags = TAG.findall(RAW.sub(r"\1\2", text))
+                yield Counted(path.relative_to(TEMPLATE).as_posix(), len(tags), text.count("\n"))
 
 
 def per_thousand_lines(files):

@@ -105,10 +105,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.health.health",
     "django.middleware.security.SecurityMiddleware",
-# % if not cookiecutter.nginx and cookiecutter.view_style == "async"
-    "config.static_files.static_files",
-# % elif not cookiecutter.nginx
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+# % if not cookiecutter.nginx
+    "{{ "config.static_files.static_files" if cookiecutter.view_style == "async" else "whitenoise.middleware.WhiteNoiseMiddleware" }}",
 # % endif
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
