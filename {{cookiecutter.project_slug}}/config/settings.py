@@ -105,8 +105,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.health.health",
     "django.middleware.security.SecurityMiddleware",
-# % if not cookiecutter.nginx
-    "{{ "config.static_files.static_files" if cookiecutter.view_style == "async" else "whitenoise.middleware.WhiteNoiseMiddleware" }}",
+# % if not cookiecutter.nginx and cookiecutter.view_style == "async"
+    "config.static_files.static_files",
+# % elif not cookiecutter.nginx
+    "whitenoise.middleware.WhiteNoiseMiddleware",
 # % endif
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
@@ -230,11 +232,7 @@ LOGGING = {
         "django.dispatch": {"filters": ["drop_explained_errors"]},
         "anthropic": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
-# % if cookiecutter.view_style == "async"
-        "uvicorn.error": {"level": "INFO"},
-# % else
-        "gunicorn.error": {"level": "INFO", "propagate": True},
-# % endif
+        "{{ 'uvicorn' if cookiecutter.view_style == 'async' else 'gunicorn' }}.error": {"level": "INFO", "propagate": True},
     },
 }
 # Warnings of Python packages go to the log, too.
