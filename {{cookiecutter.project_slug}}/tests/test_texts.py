@@ -26,12 +26,9 @@ from tests import streams
 from tests.asking import Browser
 from tests.endpoints import PATHS
 # % if cookiecutter.usage
-from tests.spending import spend
+from tests.spending import LedgerEntry, spend
 # % endif
 from tests.test_isolation import ROUTES, filled
-# % if cookiecutter.usage
-from usage.models import LedgerEntry
-# % endif
 
 BASE_DIR = settings.BASE_DIR
 TEMPLATES = [*BASE_DIR.glob("*/templates/**/*.html"), *BASE_DIR.glob("templates/*.html")]
