@@ -227,6 +227,9 @@ LOGGING = {
         "django": {"level": "INFO"},
         "claude": {"level": "INFO"},
         "chat": {"level": "INFO"},
+# % if cookiecutter.usage
+        "usage": {"level": "INFO"},
+# % endif
         # One line for each request. In development the server writes its own.
         "access": {"level": "WARNING" if DEBUG else "INFO"},
         "django.request": {"filters": ["drop_explained_errors"]},
