@@ -3,7 +3,6 @@
 # In US dollars; `none` is no limit. The admin has exceptions for users and groups. docs/usage.md says how budgets work.
 
 INSTALLED_APPS += ["usage"]
-LOGGING["loggers"]["usage"] = {"level": "INFO"}
 
 # What each user may spend on a day and in a month, and all together in a month.
 USAGE_USER_DAY = config("USAGE_USER_DAY", default="5", cast=dollars)

@@ -124,9 +124,6 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
-# % if cookiecutter.view_style != "async"
-WSGI_APPLICATION = "config.wsgi.application"
-# % endif
 
 TEMPLATES = [
     {
@@ -227,6 +224,9 @@ LOGGING = {
         "django": {"level": "INFO"},
         "claude": {"level": "INFO"},
         "chat": {"level": "INFO"},
+# % if cookiecutter.usage
+        "usage": {"level": "INFO"},
+# % endif
         # One line for each request. In development the server writes its own.
         "access": {"level": "WARNING" if DEBUG else "INFO"},
         "django.request": {"filters": ["drop_explained_errors"]},
@@ -256,9 +256,7 @@ if SENTRY_DSN:
 WEB_HOST = config("WEB_HOST", default="127.0.0.1")
 PORT = config("PORT", default=8000, cast=int)
 WEB_WORKERS = config("WEB_WORKERS", default=2, cast=int)
-# % if cookiecutter.view_style != "async"
-WEB_THREADS = config("WEB_THREADS", default=32, cast=int)
-# % endif
+# % include "settings/server_" ~ ("uvicorn" if cookiecutter.view_style == "async" else "gunicorn") ~ ".py" ignore missing
 # When the server stops, the answers under way may take so many whole seconds to end.
 WEB_GRACE = config("WEB_GRACE", default=30, cast=int)
 
