@@ -9,8 +9,11 @@ class Call(AnswerReader):
 
     `outcome` is None until the call has ended. Then it is "answered", "declined" by Claude, "left" when nobody waited for
     the end, "refused" when a receiver of `call_starting` refused it, or else the kind of a `Failure`. `was_sent` says whether
-    the API may be at work: its last request has gone out whole, in one of its attempts.
+    the API may be at work: its last request has gone out whole, in one of its attempts. `is_batch` says whether it is an
+    item of a batch, at half the price; its outcome may also be "expired", "canceled" or "missing" (`claude.batches`).
     """
+
+    is_batch = False
 
     def __init__(
         self, request: Mapping[str, Any], *, user: Any = None, purpose: str = "", deadline: Deadline | None = None
