@@ -61,6 +61,8 @@ class Settings:
     """More than this are answered 429."""
     keep: int = 10_000
     """So many records are kept, the newest."""
+    batch_looks: int = 0
+    """How often a batch is still in progress when it is asked for, before it has ended."""
 
 
 @dataclass
@@ -78,6 +80,8 @@ class Lane:
     released: int = 0
     released_to: dict[int, int] = field(default_factory=dict)
     minute: tuple[float, int] = (0.0, 0)
+    batches: dict[str, Any] = field(default_factory=dict)
+    """The batches that were made here (`batches.Batch`), the oldest first."""
     waiters: set[asyncio.Future[None]] = field(default_factory=set)
 
     # The script.

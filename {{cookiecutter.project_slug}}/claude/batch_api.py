@@ -9,16 +9,12 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import {{ '' if cookiecutter.view_style == 'async' else 'closing, ' }}contextmanager
 from datetime import datetime
 from typing import Any
 
 # % if cookiecutter.view_style == "async"
-import httpx2
 from asgiref.sync import async_to_sync, sync_to_async
-
-# % else
-import httpx2
 
 # % endif
 from claude import body, calls
@@ -58,10 +54,12 @@ def asking(what: str, batch: Batch, deadline: Deadline | None = None) -> Iterato
         "anthropic_request_id": call.anthropic_request_id,
         "seconds": round(call.seconds, 3),
     }
-    said = f"failed: {failure.kind}, {failure.detail}" if failure else "done"
-    logger.log(failure.level if failure else logging.INFO, "Batch %s, %s %s", batch.pk, what, said, extra=fields)
-    if failure is not None:
-        raise failure from None
+    if failure is None:
+        logger.info("Batch %s, %s done", batch.pk, what, extra=fields)
+        return
+    values = (batch.pk, what, failure.kind, failure.detail)
+    logger.log(failure.level, "Batch %s, %s failed: %s, %s", *values, exc_info=call.unexpected, extra=fields)
+    raise failure from None
 
 
 # % if cookiecutter.view_style == "async"
@@ -75,8 +73,11 @@ async def ask(action: Callable[[Any], Any]) -> Any:
 @async_to_sync
 async def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -> None:
     """Gives the results to `take`, piece by piece, until it says that it has enough."""
-    path = f"/v1/messages/batches/{anthropic_batch_id}/results"
-    response: Any = await aget_client().get(path, cast_to=httpx2.Response, stream=True)
+    from anthropic._decoders.jsonl import AsyncJSONLDecoder
+
+    path = f"/v1/messages/batches/{anthropic_batch_id}/results"  # the SDK would ask whatever host the API names
+    decoder: Any = await aget_client().get(path, cast_to=AsyncJSONLDecoder[Any], stream=True)  # type: ignore[call-overload]
+    response = decoder.http_response
     response.stream.largest = float("inf")
     try:
         async for piece in response.aiter_bytes():
@@ -95,10 +96,13 @@ def ask(action: Callable[[Any], Any]) -> Any:
 
 def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -> None:
     """Gives the results to `take`, piece by piece, until it says that it has enough."""
-    path = f"/v1/messages/batches/{anthropic_batch_id}/results"
-    response: Any = get_client().get(path, cast_to=httpx2.Response, stream=True)
+    from anthropic._decoders.jsonl import JSONLDecoder
+
+    path = f"/v1/messages/batches/{anthropic_batch_id}/results"  # the SDK would ask whatever host the API names
+    decoder: Any = get_client().get(path, cast_to=JSONLDecoder[Any], stream=True)  # type: ignore[call-overload]
+    response = decoder.http_response
     response.stream.largest = float("inf")
-    with response:
+    with closing(response):
         for piece in response.iter_bytes():
             if take(piece):
                 return

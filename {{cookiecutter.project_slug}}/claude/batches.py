@@ -225,13 +225,15 @@ def store_results(batch: Batch) -> None:
     """Stores each item that the results have, and ends the others."""
     ids = set(batch.items.values_list("pk", flat=True))
     pending = dict(batch.items.filter(outcome=BatchItem.PENDING).values_list("pk", "model"))
-    lines, count = Lines(), Counter[bool]()
+    lines, count, failed = Lines(), Counter[bool](), Counter[tuple[int, str, str]]()
 
     def take(piece: bytes) -> bool:
         for item_id, result in lines.feed(piece):
             count[item_id in ids] += 1
             if item_id in pending:
-                store_result(BatchItem(pk=item_id, batch=batch, model=pending.pop(item_id)), result)
+                item = BatchItem(pk=item_id, batch=batch, model=pending.pop(item_id))
+                if failure := store_result(item, result):
+                    failed[failure.level, failure.kind, failure.detail] += 1
         calls.release_connections()
         return False
 
@@ -240,13 +242,15 @@ def store_results(batch: Batch) -> None:
         take(b"\n")
         if not count[True]:  # as of a proxy that wants somebody to sign in
             raise Failure("unavailable", "the results are not those of the batch")
+    for (level, kind, detail), number in failed.items():
+        logger.log(level, "Batch %s: %d items failed: %s, %s", batch.pk, number, kind, detail)
     if count[False]:
         logger.warning("Batch %s: %d lines of its results are of no item, or cannot be read", batch.pk, count[False])
     end_rest(batch)
 
 
-def store_result(item: BatchItem, result: Any) -> None:
-    """What the API says has become of an item."""
+def store_result(item: BatchItem, result: Any) -> Failure | None:
+    """Stores what the API says has become of an item; gives why it failed."""
     call, message, failure = call_for(item), "", None
     call.was_sent = True
     outcome = text_at(result, "type")
@@ -260,10 +264,8 @@ def store_result(item: BatchItem, result: Any) -> None:
     elif outcome not in ("expired", "canceled"):
         call.anthropic_request_id = text_at(result, "error", "request_id") or None
         failure = failures.reported(value_at(result, "error"))
-    if failure is not None:
-        outcome = failure.kind
-        logger.log(failure.level, "Item %s of a batch failed: %s, %s", item.pk, failure.kind, failure.detail)
-    end(item, call, outcome, message)
+    end(item, call, failure.kind if failure else outcome, message)
+    return failure
 
 
 def end(item: BatchItem, call: Call, outcome: str, message: str = "", *, is_told: bool = False) -> None:
