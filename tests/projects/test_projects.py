@@ -98,11 +98,11 @@ def test_the_answers_are_spread_over_the_projects_whose_own_tests_are_run():
         return set(product(*(questions[name] for name in names))) - have
 
     assert all(run.keys() == questions.keys() for run in runs)
-    assert missing("view_style", "client_wrapper", "python") == set()
-    for pair in combinations(questions.keys() - {"claude_model"}, 2):
+    assert {wrapper for _, wrapper, _ in missing("view_style", "client_wrapper", "python")} == {False}
+    for pair in combinations(questions.keys() - {"claude_model", "python_version"}, 2):
         assert missing(*pair) == set()
-    assert missing("claude_model", "client_wrapper") == missing("claude_model", "python") == set()
-    # A view style has four runs, each with another model.
+    assert missing("python_version", "python") == missing("claude_model") == set()
+    # A view style has three runs, each with another model.
     assert len({(run["view_style"], run["claude_model"]) for run in runs}) == len(runs)
     assert {answers["view_style"] for answers, _ in ON_POSTGRESQL} == set(choices("view_style"))
     assert {python for _, python in ON_POSTGRESQL} == set(PYTHONS)

@@ -1,8 +1,8 @@
-"""Twelve rendered projects whose own tests are run: with which answers, on which Python, and how.
+"""Nine rendered projects whose own tests are run: with which answers, on which Python, and how.
 
-A run takes half a minute, so no answer has runs of its own. Each view style is there with the wrapper and without, on
-the oldest and the newest pair of Python and Django, and all other answers are spread over these twelve. A new question
-is a new column. `projects/test_projects.py` says how well they are spread.
+A run takes a minute, so no answer has runs of its own. Each view style is there with the wrapper on the oldest and the
+newest pair of Python and Django, and without it on one of the two; all other answers are spread over these nine. A new
+question is a new column. `projects/test_projects.py` says how well they are spread.
 """
 
 import re
@@ -13,18 +13,15 @@ from bakery import name_of
 QUESTIONS = "view_style client_wrapper usage python env_file nginx database package_manager docker sentry ci"
 QUESTIONS += " python_version claude_model"
 SPREAD = """
-streaming yes no  oldest yes yes postgresql uv  no  yes none   3.12 claude-fable-5-2
-streaming yes yes newest yes yes sqlite     uv  yes no  github 3.13 claude-sonnet-4-6
-streaming no  yes oldest no  no  sqlite     uv  no  no  none   3.14 claude-opus-5-5
-streaming no  no  newest no  no  sqlite     pip yes no  github 3.11 claude-sonnet-5-5
-async     yes no  oldest yes no  sqlite     uv  no  yes github 3.11 claude-haiku-5-5
-async     yes yes newest yes yes postgresql pip no  no  github 3.14 claude-fable-5-2
-async     no  no  oldest no  no  postgresql pip no  no  none   3.13 claude-sonnet-4-6
-async     no  yes newest yes no  sqlite     uv  yes yes github 3.12 claude-sonnet-5-5
-sync      yes yes oldest no  yes postgresql pip no  yes none   3.11 claude-sonnet-5-5
-sync      yes no  newest yes yes sqlite     uv  yes yes github 3.14 claude-opus-5-5
-sync      no  no  oldest no  no  sqlite     uv  yes yes none   3.13 claude-fable-5-2
-sync      no  yes newest no  yes postgresql pip yes no  none   3.12 claude-haiku-5-5
+streaming yes no  oldest no  no  sqlite     uv  yes no  none   3.12 claude-fable-5-2
+streaming yes yes newest no  yes postgresql pip no  yes github 3.13 claude-sonnet-4-6
+streaming no  yes newest yes no  sqlite     pip yes no  github 3.11 claude-sonnet-5-5
+async     yes yes oldest no  no  postgresql pip yes yes github 3.11 claude-haiku-5-5
+async     yes yes newest yes yes sqlite     uv  no  no  github 3.14 claude-fable-5-2
+async     no  no  oldest yes yes sqlite     pip no  yes none   3.13 claude-sonnet-4-6
+sync      yes yes oldest yes no  sqlite     pip no  yes none   3.14 claude-sonnet-5-5
+sync      yes no  newest yes yes postgresql uv  no  yes github 3.12 claude-opus-5-5
+sync      no  yes newest no  yes postgresql uv  yes no  none   3.14 claude-haiku-5-5
 """
 
 

@@ -33,8 +33,8 @@ from claude.models import Batch, BatchItem
 
 logger = logging.getLogger("claude")
 
-# Sent before a batch is stored, with `batch` and its `requests` by the ids of their items, and then `call_starting` for each
-# item, all in the transaction that stores them. A receiver that raises `claude.failures.Refused` refuses the whole batch.
+# Sent before a batch is sent, with `batch` and the `calls` that its items are, and then `call_starting` for each of them, in the
+# transaction that stores them. A receiver that raises `claude.failures.Refused` refuses the whole batch.
 batch_starting = Signal()
 # Sent for each `item` that has ended, in a transaction of its own. Where a receiver raises, that is undone, and the item comes
 # again with the next `collect`.
@@ -99,18 +99,18 @@ def params_of(key: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 def store(batch: Batch, requests: Mapping[BatchItem, Mapping[str, Any]]) -> None:
     """Stores a batch that nobody refuses."""
-    starting: list[Call] = []
+    calls_of_items = [call_for(item, request) for item, request in requests.items()]
+    started: list[Call] = []
     try:
         with transaction.atomic(durable=True):
             batch.save(force_insert=True)
             BatchItem.objects.bulk_create(requests, batch_size=1000)
-            by_id = {item.pk: request for item, request in requests.items()}
-            ask_receivers(batch_starting, Batch, batch=batch, requests=by_id)
-            for item, request in requests.items():
-                starting.append(call_for(item, request))
-                ask_receivers(call_starting, Call, call=starting[-1])
+            ask_receivers(batch_starting, Batch, batch=batch, calls=calls_of_items)
+            for call in calls_of_items:
+                started.append(call)
+                ask_receivers(call_starting, Call, call=call)
     except Exception:
-        for call in starting:
+        for call in started:
             call.outcome = "refused"
             call_ended.send_robust(Call, call=call)
         raise

@@ -103,7 +103,8 @@ def submitted(replies, *later):
     """A batch of two at the API, which then sends what `later` makes of its items."""
     replies(known())
     batch = batches.submit(requests(a="Yes?", b="No?"))
-    replies(*(reply(batch.items.get(key="a"), batch.items.get(key="b")) if callable(reply) else reply for reply in later))
+    a, b = (batch.items.get(key=key) for key in "ab")
+    replies(*(reply(a, b) if callable(reply) else reply for reply in later))
     return batch
 
 
@@ -242,8 +243,14 @@ def test_who_refuses_one_item_refuses_the_batch(signal, connect, wire, told):
         if sender is Batch or starting[1:]:
             raise Refused(402, "Not today.")
 
-    connect(calls.call_starting, lambda_of(starting))
-    connect(calls.call_ended, lambda_of(ended))
+    def note_start(call, **kwargs):
+        starting.append(call)
+
+    def note_end(call, **kwargs):
+        ended.append(call)
+
+    connect(calls.call_starting, note_start)
+    connect(calls.call_ended, note_end)
     connect(signal, refuse)
     with pytest.raises(Refused, match=r"Not today\."):
         batches.submit(requests())
@@ -251,17 +258,6 @@ def test_who_refuses_one_item_refuses_the_batch(signal, connect, wire, told):
     assert {call.outcome for call in ended} <= {"refused"}
     batches.collect()
     assert (wire, told, Batch.objects.count()) == ([], [], 0)
-
-
-def lambda_of(seen):
-    def note(call, **kwargs):
-        seen.append(call)
-
-    receivers.append(note)  # a signal keeps none alive
-    return note
-
-
-receivers = []
 
 
 def test_a_receiver_that_fails_gets_the_item_again_and_holds_up_no_other(connect, told, caplog):
@@ -368,8 +364,8 @@ def test_while_the_api_cannot_be_asked_nothing_is_decided(replies):
 
 def test_results_come_in_any_order_and_what_is_wrong_with_one_costs_no_other(replies, told, caplog):
     def results(a, b):
-        wrong = ["{broken", "[]", '"text"', '{"custom_id": 5, "result": {}}', line(uuid.uuid4(), SUCCEEDED), "[" * 100_000]
-        return "\n".join([*wrong, line(b, SUCCEEDED), line(b, {"type": "expired"}), line(a, {"type": "canceled"})])
+        wrong = ["{broken", "[]", '"text"', '{"custom_id": 5, "result": {}}', "[" * 100_000]
+        return "\n".join([*wrong, line(uuid.uuid4(), SUCCEEDED), line(b, SUCCEEDED), line(b, {"type": "expired"}), line(a, {"type": "canceled"})])
 
     batch = submitted(replies, known("ended"), results)
     batches.collect()
@@ -419,7 +415,6 @@ def test_an_answer_is_kept_as_it_is(replies):
     message = {**MESSAGE, "content": [{"type": "text", "text": text}]}
     results = json.dumps({"type": "succeeded", "message": message}, ensure_ascii=False).replace("\ud800", "\\ud800")
     raw = '{"custom_id": "%s", "result": %s}\n'
-    results = results.replace("\0", "\\u0000").replace("\x00", "\\u0000")
     batch = submitted(replies, known("ended"), lambda a, b: raw % (a.pk, results) + line(b, SUCCEEDED))
     batches.collect()
     assert batch.items.get(key="a").answer() == text
@@ -464,7 +459,8 @@ def test_a_batch_whose_results_the_api_keeps_no_longer_ends(replies, told, api):
 
 
 def test_one_batch_that_fails_holds_up_no_other(replies):
-    first, second = submitted(replies), Batch.objects.create(size=1, state="in_progress", anthropic_batch_id="msgbatch_2")
+    first = submitted(replies)
+    second = Batch.objects.create(size=1, state="in_progress", anthropic_batch_id="msgbatch_2")
     replies(500, known("in_progress"))
     assert batches.collect() == {"failures": 1, "in_progress": 1}
     assert state_of(first) == state_of(second) == "in_progress"
