@@ -128,6 +128,8 @@ def result(lane: Lane, item: dict[str, Any]) -> dict[str, Any]:
     params = item["params"]
     try:
         validation.check_body(params)
+        if params["max_tokens"] == 0 or params.get("stream"):
+            raise validation.invalid("max_tokens of 0, and stream, are not supported in a batch")
         step = lane.step("batch_items", messages.prompt_of(params), params["model"])
     except validation.Refused as refused:
         step = script.Status(refused.status, refused.kind, refused.message)

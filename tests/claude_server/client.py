@@ -35,7 +35,7 @@ class Lane:
     def script(self, *steps: Step, **more: Any) -> None:
         """The next requests meet these steps, one each; every later one meets `otherwise`, or gets its answer.
 
-        With `endpoint="count_tokens"` or `"models"`, requests to that; with `model`, those to that model only.
+        With `endpoint="count_tokens"`, `"models"`, `"batches"` or `"batch_results"`, requests to that; with `model`, those to that model only.
         """
         self._call("PUT", "script", _rule("", *steps, **more))
 
@@ -44,7 +44,7 @@ class Lane:
         self._call("POST", "script", _rule(marker, *steps, **more))
 
     def settings(self, **settings: Any) -> None:
-        """Set `key`, `cache_minimum` (tokens), `requests_per_minute` or `keep` (records)."""
+        """Set `key`, `cache_minimum` (tokens), `requests_per_minute`, `keep` (records) or `batch_looks`."""
         self._call("PATCH", "settings", settings)
 
     def release(self, deltas: int = 1, *, request: int | None = None) -> None:
