@@ -1,4 +1,4 @@
-"""The code in the documents of a rendered project, run as a team would: a ledger, a budget and a batch in an app of its own."""
+"""The code in the documents of a rendered project, run as a team would, in an app of its own."""
 
 import re
 import textwrap

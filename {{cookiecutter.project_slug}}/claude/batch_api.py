@@ -9,7 +9,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import {{ '' if cookiecutter.view_style == 'async' else 'closing, ' }}contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +17,8 @@ from typing import Any
 from asgiref.sync import async_to_sync, sync_to_async
 
 # % endif
-from claude import body, calls
+from claude import body, calls, client
 from claude.calls import Call
-from claude.client import {{ "aget_client" if cookiecutter.view_style == "async" else "get_client" }}
 from claude.deadline import Deadline
 from claude.failures import Failure
 from claude.models import Batch
@@ -66,7 +65,7 @@ def asking(what: str, batch: Batch, deadline: Deadline | None = None) -> Iterato
 @async_to_sync
 async def ask(action: Callable[[Any], Any]) -> Any:
     """What the SDK's client gives for an action, as JSON; empty where that is nothing of the API."""
-    told = await action(aget_client())
+    told = await action(client.aget_client())
     return told.to_dict(mode="json", warnings=False) if hasattr(told, "to_dict") else {}
 
 
@@ -76,7 +75,7 @@ async def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -
     from anthropic._decoders.jsonl import AsyncJSONLDecoder
 
     path = f"/v1/messages/batches/{anthropic_batch_id}/results"  # the SDK would ask whatever host the API names
-    decoder: Any = await aget_client().get(path, cast_to=AsyncJSONLDecoder[Any], stream=True)  # type: ignore[call-overload]
+    decoder: Any = await client.aget_client().get(path, cast_to=AsyncJSONLDecoder[Any], stream=True)  # type: ignore[call-overload]
     response = decoder.http_response
     response.stream.largest = float("inf")
     try:
@@ -90,7 +89,7 @@ async def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -
 # % else
 def ask(action: Callable[[Any], Any]) -> Any:
     """What the SDK's client gives for an action, as JSON; empty where that is nothing of the API."""
-    told = action(get_client())
+    told = action(client.get_client())
     return told.to_dict(mode="json", warnings=False) if hasattr(told, "to_dict") else {}
 
 
@@ -99,13 +98,15 @@ def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -> None
     from anthropic._decoders.jsonl import JSONLDecoder
 
     path = f"/v1/messages/batches/{anthropic_batch_id}/results"  # the SDK would ask whatever host the API names
-    decoder: Any = get_client().get(path, cast_to=JSONLDecoder[Any], stream=True)  # type: ignore[call-overload]
+    decoder: Any = client.get_client().get(path, cast_to=JSONLDecoder[Any], stream=True)  # type: ignore[call-overload]
     response = decoder.http_response
     response.stream.largest = float("inf")
-    with closing(response):
+    try:
         for piece in response.iter_bytes():
             if take(piece):
                 return
+    finally:
+        response.close()
 
 
 # % endif
@@ -115,7 +116,7 @@ def newest_batches(since: datetime) -> Iterator[dict[str, Any]]:
 
     after: Any = omit
     while True:
-        told = ask(lambda client, after=after: client.messages.batches.list(limit=100, after_id=after))
+        told = ask(lambda sdk, after=after: sdk.messages.batches.list(limit=100, after_id=after))
         for listed in told["data"]:
             if datetime.fromisoformat(listed["created_at"]) < since:
                 return

@@ -6,9 +6,9 @@ import uuid
 from datetime import timedelta
 
 import pytest
-{% if cookiecutter.view_style == "async" -%}
+# % if cookiecutter.view_style == "async"
 from asgiref.sync import async_to_sync
-{% endif -%}
+# % endif
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
@@ -208,7 +208,7 @@ def test_a_batch_under_way_is_asked_for_again(replies):
     assert state_of(batch) == "canceling"
 
 
-{% if cookiecutter.view_style == "async" %}
+# % if cookiecutter.view_style == "async"
 @pytest.mark.django_db(transaction=True)
 def test_a_coroutine_submits_without_holding_up_its_event_loop():
     batch = async_to_sync(batches.asubmit)(requests())
@@ -216,7 +216,7 @@ def test_a_coroutine_submits_without_holding_up_its_event_loop():
     assert state_of(batch) == "canceling"
 
 
-{% endif %}
+# % endif
 # --- Who may refuse it, and who hears of it ---
 
 
