@@ -1,7 +1,7 @@
 """The Message Batches API: batches of a lane, which end when they have been looked at often enough.
 
-Each item takes a step of the endpoint "batch_items": `Answer` and `Refusal` succeed, `Status` is an error; `Expired` and
-`Canceled` are for items alone. Results come in the opposite order.
+Each item takes a step of the endpoint "batch_items": `Answer` and `Refusal` succeed, `Status` is an error; and
+`Expired` and `Canceled` are for items alone. Results come in the opposite order.
 
 https://platform.claude.com/docs/en/api/messages/batches
 """

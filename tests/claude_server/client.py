@@ -35,8 +35,8 @@ class Lane:
     def script(self, *steps: Step, **more: Any) -> None:
         """The next requests meet these steps, one each; every later one meets `otherwise`, or gets its answer.
 
-        With `endpoint="count_tokens"`, `"models"`, `"batches"` or `"batch_results"`, requests to that; with `model`, those to
-        that model only.
+        With `endpoint="count_tokens"`, `"models"`, `"batches"` or `"batch_results"`, requests to that; with
+        `model`, those to that model only.
         """
         self._call("PUT", "script", _rule("", *steps, **more))
 

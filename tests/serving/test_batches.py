@@ -14,8 +14,7 @@ from environments import run, variables_for
 from postgres_server import OnPostgreSQL, postgresql
 from production import by_turns, until
 
-SCRIPT = (
-    """
+SCRIPT = """
 import itertools
 import json
 import os
@@ -78,8 +77,6 @@ else:
     }
     print(json.dumps(found))
 """
-    % ITEMS
-)
 
 
 class Batches:

@@ -61,11 +61,17 @@ def asking(what: str, batch: Batch, deadline: Deadline | None = None) -> Iterato
     raise failure from None
 
 
+def method(sdk: Any, what: str) -> Callable[..., Any]:
+    """A batch is sent once: whatever the network says then, the API may have it."""
+    sdk = sdk.with_options(max_retries=0) if what == "create" else sdk
+    return getattr(sdk.messages.batches, what)
+
+
 # % if cookiecutter.view_style == "async"
 @async_to_sync
-async def ask(action: Callable[[Any], Any]) -> Any:
-    """What the SDK's client gives for an action, as JSON; empty where that is nothing of the API."""
-    told = await action(client.aget_client())
+async def ask(what: str, *args: Any, **options: Any) -> Any:
+    """What a method of the SDK's `messages.batches` gives, as JSON; empty where that is nothing of the API."""
+    told = await method(client.aget_client(), what)(*args, **options)
     return told.to_dict(mode="json", warnings=False) if hasattr(told, "to_dict") else {}
 
 
@@ -75,7 +81,7 @@ async def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -
     from anthropic._decoders.jsonl import AsyncJSONLDecoder
 
     path = f"/v1/messages/batches/{anthropic_batch_id}/results"  # the SDK would ask whatever host the API names
-    decoder: Any = await client.aget_client().get(path, cast_to=AsyncJSONLDecoder[Any], stream=True)  # type: ignore[call-overload]
+    decoder: Any = await client.aget_client().get(path, cast_to=AsyncJSONLDecoder[Any], stream=True)
     response = decoder.http_response
     response.stream.largest = float("inf")
     try:
@@ -87,9 +93,9 @@ async def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -
 
 
 # % else
-def ask(action: Callable[[Any], Any]) -> Any:
-    """What the SDK's client gives for an action, as JSON; empty where that is nothing of the API."""
-    told = action(client.get_client())
+def ask(what: str, *args: Any, **options: Any) -> Any:
+    """What a method of the SDK's `messages.batches` gives, as JSON; empty where that is nothing of the API."""
+    told = method(client.get_client(), what)(*args, **options)
     return told.to_dict(mode="json", warnings=False) if hasattr(told, "to_dict") else {}
 
 
@@ -98,7 +104,7 @@ def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -> None
     from anthropic._decoders.jsonl import JSONLDecoder
 
     path = f"/v1/messages/batches/{anthropic_batch_id}/results"  # the SDK would ask whatever host the API names
-    decoder: Any = client.get_client().get(path, cast_to=JSONLDecoder[Any], stream=True)  # type: ignore[call-overload]
+    decoder: Any = client.get_client().get(path, cast_to=JSONLDecoder[Any], stream=True)
     response = decoder.http_response
     response.stream.largest = float("inf")
     try:
@@ -116,7 +122,7 @@ def newest_batches(since: datetime) -> Iterator[dict[str, Any]]:
 
     after: Any = omit
     while True:
-        told = ask(lambda sdk, after=after: sdk.messages.batches.list(limit=100, after_id=after))
+        told = ask("list", limit=100, after_id=after)
         for listed in told["data"]:
             if datetime.fromisoformat(listed["created_at"]) < since:
                 return

@@ -69,8 +69,7 @@ def submit(requests: Mapping[str, Mapping[str, Any]], *, user: Any = None, purpo
     sent = [{"custom_id": str(item.pk), "params": each} for item, each in items.items()]
     try:
         with asking("create", batch) as call:
-            # Once: the API may have it, whatever the network says.
-            told = ask(lambda sdk: sdk.with_options(max_retries=0).messages.batches.create(requests=sent))
+            told = ask("create", requests=sent)
             if not re.fullmatch(r"[\w-]{1,255}", text_at(told, "id")):
                 raise Failure("unavailable", "the response is no batch")
     except Failure as failure:
@@ -139,7 +138,7 @@ def found(batch: Batch, anthropic_batch_id: str) -> None:
 def cancel(batch: Batch) -> None:
     """Asks the API to stop. What it has answered by then is paid for, and comes with `collect` as ever."""
     with asking("cancel", batch):
-        told = ask(lambda sdk: sdk.messages.batches.cancel(batch.anthropic_batch_id))
+        told = ask("cancel", batch.anthropic_batch_id)
     note_state(batch, text_at(told, "processing_status"))
 
 
@@ -176,7 +175,7 @@ def follow(batch: Batch) -> None:
         end_rest(batch)
     elif batch.anthropic_batch_id or (age.total_seconds() > settings.CLAUDE_DEADLINE + 60 and find(batch)):
         with asking("retrieve", batch):
-            told = ask(lambda sdk: sdk.messages.batches.retrieve(batch.anthropic_batch_id))
+            told = ask("retrieve", batch.anthropic_batch_id)
         if text_at(told, "processing_status") == "ended":
             store_results(batch)
         else:
