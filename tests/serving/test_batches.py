@@ -29,7 +29,7 @@ from datetime import timedelta
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from claude import batches
+from claude import batch_results, batches
 from claude.messages import build_request
 from claude.models import Batch, BatchItem
 from usage.models import LedgerEntry, Reservation
@@ -50,7 +50,7 @@ def take_over(item, **kwargs):
 
 batches.batch_item_ended.connect(take_over)
 counted = itertools.count(1)
-end = batches.end
+end = batch_results.end
 
 
 def end_and_die(*args, **kwargs):
@@ -59,9 +59,14 @@ def end_and_die(*args, **kwargs):
         die()
 
 
-places = {"sending": "ask", "noting its id": "found", "closing": "close", "storing": "end"}
-if where and where[0] in places:
-    setattr(batches, places[where[0]], end_and_die if where == ["storing"] else die)
+if where == ["sending"]:
+    batches.ask = die
+elif where == ["noting its id"]:
+    batches.found = die
+elif where == ["storing"]:
+    batch_results.end = end_and_die
+elif where == ["closing"]:
+    batch_results.close = die
 if what == "submit":
     batches.submit({str(n): build_request(f"Question {n}") for n in range(4)}, purpose="test")
 elif what == "collect":

@@ -148,3 +148,16 @@ class Lines:
                 yield uuid.UUID(told["custom_id"]), told["result"]
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 yield None, None
+
+
+def first_id(anthropic_batch_id: str) -> uuid.UUID | None:
+    """The id of the first item in the results of a batch."""
+    lines = Lines()
+    ids: list[uuid.UUID | None] = []
+
+    def take(piece: bytes) -> bool:
+        ids.extend(item_id for item_id, _ in lines.feed(piece))
+        return bool(ids)
+
+    read_results(anthropic_batch_id, take)
+    return ids[0] if ids else None

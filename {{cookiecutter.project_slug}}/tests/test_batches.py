@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import async_to_sync
 # % endif
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from pydantic import BaseModel
 
@@ -359,6 +359,18 @@ def test_while_the_api_cannot_be_asked_nothing_is_decided(replies):
     assert state_of(batch) == "submitting"
 
 
+def test_an_id_that_cannot_be_stored_is_in_the_log_and_the_batch_is_found_again(replies, monkeypatch, caplog):
+    def broken(*args):
+        raise DatabaseError("gone")
+
+    replies(known())
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, "found", broken)
+        batch = batches.submit(requests(a="Yes?", b="No?"))
+    assert (state_of(batch), batch.anthropic_batch_id) == ("submitting", "")
+    assert f"Batch {batch.pk} is msgbatch_1 at the API" in caplog.text
+
+
 # --- What the results may be ---
 
 
@@ -505,6 +517,14 @@ def test_each_request_is_a_line_of_the_log_without_what_was_said(caplog):
     ]
     assert all(record.anthropic_request_id.startswith("req_offline_") for record in lines)
     assert "Secret" not in str([vars(record) for record in lines])
+
+
+def test_while_the_api_is_asked_no_database_connection_is_held(wire, monkeypatch):
+    released = []
+    monkeypatch.setattr(calls, "release_connections", lambda: released.append(len(wire)))
+    batches.submit(requests(a="Hello"))
+    batches.collect()
+    assert set(released) >= set(range(len(wire) + 1))  # before each request, and after what is stored of the results
 
 
 @pytest.fixture
