@@ -13,11 +13,11 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
-# % if cookiecutter.usage
-from config.casts import dollars, json_object
-# % endif
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
-
+# % if cookiecutter.usage
+from usage.casts import dollars, json_object
+# % endif
+{{ "" }}
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
 
 # --- Security -------------------------------------------------------------------------------------
@@ -100,9 +100,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
-# % if cookiecutter.usage
-    "usage",
-# % endif
 ]
 
 MIDDLEWARE = [
@@ -229,20 +226,13 @@ LOGGING = {
         "django": {"level": "INFO"},
         "claude": {"level": "INFO"},
         "chat": {"level": "INFO"},
-# % if cookiecutter.usage
-        "usage": {"level": "INFO"},
-# % endif
         # One line for each request. In development the server writes its own.
         "access": {"level": "WARNING" if DEBUG else "INFO"},
         "django.request": {"filters": ["drop_explained_errors"]},
         "django.dispatch": {"filters": ["drop_explained_errors"]},
         "anthropic": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
-# % if cookiecutter.view_style == "async"
-        "uvicorn.error": {"level": "INFO"},
-# % else
-        "gunicorn.error": {"level": "INFO", "propagate": True},
-# % endif
+        "{{ 'uvicorn' if cookiecutter.view_style == 'async' else 'gunicorn' }}.error": {"level": "INFO", "propagate": True},
     },
 }
 # Warnings of Python packages go to the log, too.
@@ -313,10 +303,6 @@ CLAUDE_TIMEOUT = config("CLAUDE_TIMEOUT", default=60.0, cast=float)
 CLAUDE_MAX_RETRIES = config("CLAUDE_MAX_RETRIES", default=3, cast=int)
 # The longest Retry-After of the API that is waited for, in seconds. After a longer one the user is told to wait.
 CLAUDE_RETRY_AFTER_CAP = config("CLAUDE_RETRY_AFTER_CAP", default=5.0, cast=float)
-# % if cookiecutter.view_style == "async"
-# How many calls one fan-out makes at once.
-CLAUDE_FAN_OUT = config("CLAUDE_FAN_OUT", default=4, cast=int)
-# % endif
 # The longest that one call may take, with all retries and the whole stream, in seconds.
 CLAUDE_DEADLINE = config("CLAUDE_DEADLINE", default=300.0, cast=float)
 
@@ -332,6 +318,4 @@ CHAT_RETENTION_DAYS = config("CHAT_RETENTION_DAYS", default=0, cast=int)
 # How long an answer outside of conversations is kept for another request with its idempotency_key, in seconds.
 CHAT_REMEMBER = config("CHAT_REMEMBER", default=24 * 60 * 60, cast=int)
 # % include "settings/chat_" ~ cookiecutter.view_style ~ ".py" ignore missing
-# % if cookiecutter.usage
-# % include "settings/usage.py"
-# % endif
+# % include "settings/usage_" ~ cookiecutter.usage ~ ".py" ignore missing

@@ -64,6 +64,8 @@ def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
     if reported:
         if play in ("rate_limit_error", "gateway_budget"):
             headers["retry-after"] = str(RETRY_AFTER)
+        if play == "redirect":
+            headers["location"] = str(request.url)
         return httpx2.Response(reported.status, headers=headers, json=error(reported))
     message = answer(body, play, detail)
     if not body.get("stream"):

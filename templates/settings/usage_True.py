@@ -2,6 +2,9 @@
 # --- Usage ----------------------------------------------------------------------------------------
 # In US dollars; `none` is no limit. The admin has exceptions for users and groups. docs/usage.md says how budgets work.
 
+INSTALLED_APPS += ["usage"]
+LOGGING["loggers"]["usage"] = {"level": "INFO"}
+
 # What each user may spend on a day and in a month, and all together in a month.
 USAGE_USER_DAY = config("USAGE_USER_DAY", default="5", cast=dollars)
 USAGE_USER_MONTH = config("USAGE_USER_MONTH", default="50", cast=dollars)
