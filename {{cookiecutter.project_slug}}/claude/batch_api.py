@@ -133,7 +133,7 @@ def newest_batches(since: datetime) -> Iterator[dict[str, Any]]:
 
 
 class Lines:
-    """The lines of what comes in pieces. One that is longer than any answer is cut, and then nobody can read it."""
+    """The lines of what comes in pieces. One that is longer than any answer is not kept: it begins with what no JSON does."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -141,7 +141,7 @@ class Lines:
     def feed(self, piece: bytes) -> Iterator[tuple[uuid.UUID | None, Any]]:
         """The id of the item and the result in each line that is whole by now; no id where nobody can read it."""
         *lines, rest = (self._rest + piece).split(b"\n")
-        self._rest = rest[: body.LARGEST]
+        self._rest = rest if len(rest) <= body.LARGEST else b"!"
         for line in filter(bytes.strip, lines):
             try:
                 told = json.loads(line)
