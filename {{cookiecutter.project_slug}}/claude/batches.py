@@ -74,8 +74,7 @@ def submit(requests: Mapping[str, Mapping[str, Any]], *, user: Any = None, purpo
     try:
         found(batch, told["id"])
     except Error as error:
-        line = "Batch %s is %s at the API, which could not be stored: %s"
-        logger.error(line, batch.pk, told["id"], type(error).__name__)
+        logger.error("Batch %s is %s at the API, and was not stored: %s", batch.pk, told["id"], type(error).__name__)
     return batch
 
 
