@@ -16,13 +16,20 @@ class Call(AnswerReader):
     is_batch = False
 
     def __init__(
-        self, request: Mapping[str, Any], *, user: Any = None, purpose: str = "", deadline: Deadline | None = None
+        self,
+        request: Mapping[str, Any],
+        *,
+        user: Any = None,
+        purpose: str = "",
+        conversation: uuid.UUID | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         super().__init__(request.get("model"))
         self.id = uuid.uuid4()
         self.request = request
         self.user = user
         self.purpose = purpose
+        self.conversation = conversation
         self.deadline = deadline or Deadline()
         self.outcome: str | None = None
         self.was_sent = False
@@ -69,6 +76,7 @@ class Call(AnswerReader):
             "outcome": self.outcome,
             "purpose": self.purpose,
             "user_id": getattr(self.user, "pk", None),
+            "conversation": self.conversation and str(self.conversation),
             "model": self.model,
             "anthropic_request_id": self.anthropic_request_id,
             "stop_reason": self.stop_reason,

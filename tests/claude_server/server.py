@@ -5,7 +5,7 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
-from . import batches, messages, models, script, validation
+from . import batches, costs, messages, models, script, validation
 from .answers import Call
 from .caching import input_tokens
 from .control import Control
@@ -16,7 +16,7 @@ from .plan import plan
 from .record import Exchange, bearer, fingerprint, masked
 from .wire import Connection, Request
 
-ENDPOINTS = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens"}
+ENDPOINTS = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens", costs.PATH: "cost"}
 
 
 class Server:
@@ -102,6 +102,8 @@ class Server:
                 call.payload = self.models(path)
             if exchange.endpoint in batches.ENDPOINTS:
                 batches.find(lane, path)
+            if exchange.endpoint == "cost":
+                call.payload = costs.report(lane.charges, request.parameters, lane.settings.costs_known_until)
         except validation.Refused as refused:
             exchange.step = "refused"
             wait = round(60 - (time.monotonic() - lane.minute[0])) if refused.status == 429 else None
@@ -121,12 +123,14 @@ class Server:
         if exchange.endpoint == "unknown":
             raise validation.Refused("not_found_error", f"{request.method} {request.path} is not found here")
         method = batches.method(path) if exchange.endpoint in batches.ENDPOINTS else None
-        if request.method not in (method or ("GET" if exchange.endpoint == "models" else "POST")):
+        if request.method not in (method or ("GET" if exchange.endpoint in ("models", "cost") else "POST")):
             raise validation.Refused("invalid_request_error", "Method Not Allowed", 405)
         validation.check_headers(request.headers, bearer(request.headers), lane.settings.key)
         if request.too_large:
             raise validation.Refused("request_too_large", "Request exceeds the maximum size")
-        if exchange.endpoint == "models" or (exchange.endpoint in batches.ENDPOINTS and not request.body):
+        if exchange.endpoint == "cost":
+            costs.check(request.parameters, request.headers, bearer(request.headers))
+        if exchange.endpoint in ("models", "cost") or (exchange.endpoint in batches.ENDPOINTS and not request.body):
             return
         if exchange.body is None:
             raise validation.invalid("The request body is not valid JSON")

@@ -15,7 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 # % endif
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
 # % if cookiecutter.usage
-from usage.casts import dollars, json_object
+from usage.casts import dollars, email_addresses, json_object
+from usage.mail import mail_settings
 # % endif
 {{ "" }}
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
@@ -123,9 +124,6 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
-# % if cookiecutter.view_style != "async"
-WSGI_APPLICATION = "config.wsgi.application"
-# % endif
 
 TEMPLATES = [
     {
@@ -226,6 +224,9 @@ LOGGING = {
         "django": {"level": "INFO"},
         "claude": {"level": "INFO"},
         "chat": {"level": "INFO"},
+# % if cookiecutter.usage
+        "usage": {"level": "INFO"},
+# % endif
         # One line for each request. In development the server writes its own.
         "access": {"level": "WARNING" if DEBUG else "INFO"},
         "django.request": {"filters": ["drop_explained_errors"]},
@@ -255,9 +256,7 @@ if SENTRY_DSN:
 WEB_HOST = config("WEB_HOST", default="127.0.0.1")
 PORT = config("PORT", default=8000, cast=int)
 WEB_WORKERS = config("WEB_WORKERS", default=2, cast=int)
-# % if cookiecutter.view_style != "async"
-WEB_THREADS = config("WEB_THREADS", default=32, cast=int)
-# % endif
+# % include "settings/server_" ~ ("uvicorn" if cookiecutter.view_style == "async" else "gunicorn") ~ ".py" ignore missing
 # When the server stops, the answers under way may take so many whole seconds to end.
 WEB_GRACE = config("WEB_GRACE", default=30, cast=int)
 
@@ -268,7 +267,11 @@ ANTHROPIC_API_KEY = config("ANTHROPIC_API_KEY", default="")
 # https://platform.claude.com/docs/en/about-claude/models/overview
 ANTHROPIC_MODEL = config("ANTHROPIC_MODEL", default="{{ cookiecutter.claude_model }}")
 ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="https://api.anthropic.com")
-# The SDK would read more: headers, a profile, and in ANTHROPIC_LOG whether to log every prompt. Only the three above count.
+# % if cookiecutter.usage
+# Reads what the organization is charged, for `manage.py usage_reconcile` alone. https://platform.claude.com/settings/admin-keys
+ANTHROPIC_ADMIN_KEY = config("ANTHROPIC_ADMIN_KEY", default="")
+# % endif
+# The SDK would read more: headers, a profile, and in ANTHROPIC_LOG whether to log every prompt. Only those above count.
 for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and name not in globals()]:
     del os.environ[name]
 
