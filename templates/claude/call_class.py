@@ -9,8 +9,11 @@ class Call(AnswerReader):
 
     `outcome` is None until the call has ended. Then it is "answered", "declined" by Claude, "left" when nobody waited for
     the end, "refused" when a receiver of `call_starting` refused it, or else the kind of a `Failure`. `was_sent` says whether
-    the API may be at work: its last request has gone out whole, in one of its attempts.
+    the API may be at work: its last request has gone out whole, in one of its attempts. `is_batch` says whether it is an
+    item of a batch, at half the price; its outcome may also be "expired", "canceled" or "missing" (`claude.batches`).
     """
+
+    is_batch = False
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class Call(AnswerReader):
         self._started = time.monotonic()
         self._seconds: float | None = None
         self._first_text_after: float | None = None
-        self._unexpected: Exception | None = None  # for the traceback in the log
+        self.unexpected: Exception | None = None  # for the traceback in the log
 
     @property
     def seconds(self) -> float:
@@ -96,7 +99,7 @@ class Call(AnswerReader):
             # What came before an error may quote the prompt.
             error.__cause__, error.__suppress_context__ = None, True
             if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
-                self._unexpected = error
+                self.unexpected = error
         else:
             cut_off(error)
             return None
@@ -117,8 +120,8 @@ class Call(AnswerReader):
             self.outcome = failure.kind
             values = (failure.kind, failure.detail, self.anthropic_request_id)
             line = "Claude call failed: %s, %s, request id %s"
-            logger.log(failure.level, line, *values, exc_info=self._unexpected, extra=self.log_fields())
-            self._unexpected = None
+            logger.log(failure.level, line, *values, exc_info=self.unexpected, extra=self.log_fields())
+            self.unexpected = None
 
 
 # The call that this thread or task is making.

@@ -35,7 +35,8 @@ class Lane:
     def script(self, *steps: Step, **more: Any) -> None:
         """The next requests meet these steps, one each; every later one meets `otherwise`, or gets its answer.
 
-        With `endpoint="count_tokens"`, `"models"` or `"cost"`, requests to that; with `model`, those to that model.
+        With `endpoint="count_tokens"`, `"models"`, `"cost"`, `"batches"` or `"batch_results"`, requests to that; with
+        `model`, those to that model.
         """
         self._call("PUT", "script", _rule("", *steps, **more))
 
@@ -44,7 +45,7 @@ class Lane:
         self._call("POST", "script", _rule(marker, *steps, **more))
 
     def settings(self, **settings: Any) -> None:
-        """Set `key`, `cache_minimum` (tokens), `requests_per_minute`, `costs_known_until` or `keep` (records)."""
+        """Set `key`, `cache_minimum` (tokens), `requests_per_minute`, `costs_known_until`, `batch_looks` or `keep`."""
         self._call("PATCH", "settings", settings)
 
     def charge(self, *charges: dict[str, Any]) -> None:

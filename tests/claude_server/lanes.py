@@ -63,6 +63,8 @@ class Settings:
     """An ISO time for the cost report; None is now."""
     keep: int = 10_000
     """So many records are kept, the newest."""
+    batch_looks: int = 0
+    """How often a batch is still in progress when it is asked for, before it has ended."""
 
 
 @dataclass
@@ -82,6 +84,8 @@ class Lane:
     released: int = 0
     released_to: dict[int, int] = field(default_factory=dict)
     minute: tuple[float, int] = (0.0, 0)
+    batches: dict[str, Any] = field(default_factory=dict)
+    """The batches that were made here (`batches.Batch`), the oldest first."""
     waiters: set[asyncio.Future[None]] = field(default_factory=set)
 
     # The script.

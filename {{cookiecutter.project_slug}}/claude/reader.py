@@ -150,8 +150,9 @@ class AnswerReader:
             raise Failure("unavailable", "the stream holds no message")
 
     def read(self, message: Any) -> Answer:
-        """The answer in a whole message, as the SDK's `messages.create` returns it. Raises `Failure` for what is none."""
-        whole = message.to_dict(warnings=False) if hasattr(message, "to_dict") else {}
+        """The answer in a whole message, as the SDK's `messages.create` returns it, or as JSON. Raises `Failure` for what is
+        none."""
+        whole = message.to_dict(warnings=False) if hasattr(message, "to_dict") else mapping(message)
         blocks = whole.get("content")
         if not isinstance(blocks, list):
             raise Failure("unavailable", "the response is not a message")

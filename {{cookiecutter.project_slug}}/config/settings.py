@@ -279,6 +279,8 @@ for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and na
 CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 # The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04
+# Where the stand-in keeps batches.
+CLAUDE_OFFLINE_BATCHES = BASE_DIR / ".offline-batches"
 
 # Another model, which answers where ANTHROPIC_MODEL refuses to; empty: none. And whether it also answers where
 # ANTHROPIC_MODEL is gone, or overloaded after all retries.
