@@ -12,9 +12,9 @@ from playwright.sync_api import expect, sync_playwright
 
 from bakery import PROJECT_SOURCE, TEMPLATE, render
 from browser import ask, launch, sign_in
-from environments import Environments, find_python
+from environments import Environments, find_python, run
 from production import change_line
-from project_server import development_server
+from project_server import development_server, development_settings
 
 DOCS = TEMPLATE / "docs"
 SHOWN = [
@@ -28,7 +28,13 @@ SHOWN = [
     "static/icon.svg",
     "static/site.css",
     "templates/base.html",
+    "usage/static/usage/{% if cookiecutter.usage %}usage.css{% endif %}",
+    *(
+        f"usage/templates/usage/{{% if cookiecutter.usage %}}{name}.html{{% endif %}}"
+        for name in ("budget", "chart", "days", "links", "page", "table", "team")
+    ),
 ]
+SEE_ALL = "from django.contrib.auth import get_user_model; get_user_model().objects.update(is_superuser=True)"
 DESKTOP = {"viewport": {"width": 1280, "height": 860}, "device_scale_factor": 1.25}
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True, "is_mobile": True}
 
@@ -56,6 +62,14 @@ def main():
         take(page, "error.png")
         page.goto("/c/")
         take(page, "conversations.png")
+        manage = ["python", "manage.py"]
+        run([*manage, "usage_demo"], project, environment, **development_settings(project))
+        run([*manage, "shell", "-c", SEE_ALL], project, environment, **development_settings(project))
+        page.set_viewport_size({"width": 1280, "height": 1010})
+        for path, name in [("/usage/", "usage"), ("/usage/team/", "usage-team")]:
+            page.goto(path)
+            take(page, f"{name}.png")
+            take(page, f"{name}-dark.png", "dark")
     hashes = {path: hashlib.sha256((PROJECT_SOURCE / path).read_bytes()).hexdigest() for path in SHOWN}
     lines = [f"{hashed}  {PROJECT_SOURCE.name}/{path}\n" for path, hashed in hashes.items()]
     (DOCS / "pictures.sha256").write_text("".join(lines), encoding="utf-8")

@@ -11,6 +11,7 @@ import sys
 
 # Folders that some answers leave empty, inner folders first.
 MAY_STAY_EMPTY = (
+    "usage/templatetags",
     "usage/templates/usage",
     "usage/templates",
     "usage/static/usage",

@@ -9,24 +9,34 @@ class Call(AnswerReader):
 
     `outcome` is None until the call has ended. Then it is "answered", "declined" by Claude, "left" when nobody waited for
     the end, "refused" when a receiver of `call_starting` refused it, or else the kind of a `Failure`. `was_sent` says whether
-    the API may be at work: its last request has gone out whole, in one of its attempts.
+    the API may be at work: its last request has gone out whole, in one of its attempts. `is_batch` says whether it is an
+    item of a batch, at half the price; its outcome may also be "expired", "canceled" or "missing" (`claude.batches`).
     """
 
+    is_batch = False
+
     def __init__(
-        self, request: Mapping[str, Any], *, user: Any = None, purpose: str = "", deadline: Deadline | None = None
+        self,
+        request: Mapping[str, Any],
+        *,
+        user: Any = None,
+        purpose: str = "",
+        conversation: uuid.UUID | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         super().__init__(request.get("model"))
         self.id = uuid.uuid4()
         self.request = request
         self.user = user
         self.purpose = purpose
+        self.conversation = conversation
         self.deadline = deadline or Deadline()
         self.outcome: str | None = None
         self.was_sent = False
         self._started = time.monotonic()
         self._seconds: float | None = None
         self._first_text_after: float | None = None
-        self._unexpected: Exception | None = None  # for the traceback in the log
+        self.unexpected: Exception | None = None  # for the traceback in the log
 
     @property
     def seconds(self) -> float:
@@ -66,6 +76,7 @@ class Call(AnswerReader):
             "outcome": self.outcome,
             "purpose": self.purpose,
             "user_id": getattr(self.user, "pk", None),
+            "conversation": self.conversation and str(self.conversation),
             "model": self.model,
             "anthropic_request_id": self.anthropic_request_id,
             "stop_reason": self.stop_reason,
@@ -88,7 +99,7 @@ class Call(AnswerReader):
             # What came before an error may quote the prompt.
             error.__cause__, error.__suppress_context__ = None, True
             if failure.kind == "unexpected" and not type(error).__module__.startswith("anthropic"):
-                self._unexpected = error
+                self.unexpected = error
         else:
             cut_off(error)
             return None
@@ -109,8 +120,8 @@ class Call(AnswerReader):
             self.outcome = failure.kind
             values = (failure.kind, failure.detail, self.anthropic_request_id)
             line = "Claude call failed: %s, %s, request id %s"
-            logger.log(failure.level, line, *values, exc_info=self._unexpected, extra=self.log_fields())
-            self._unexpected = None
+            logger.log(failure.level, line, *values, exc_info=self.unexpected, extra=self.log_fields())
+            self.unexpected = None
 
 
 # The call that this thread or task is making.

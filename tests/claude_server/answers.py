@@ -19,8 +19,8 @@ class Call:
     body: dict[str, Any]
     usage: dict[str, Any]
     """The input side."""
-    payload: dict[str, Any] | None = None
-    """The answer of an endpoint that has no messages."""
+    payload: dict[str, Any] | bytes | None = None
+    """The answer of an endpoint that has no messages; the lines of a batch's results."""
 
 
 @dataclass

@@ -35,7 +35,8 @@ class Lane:
     def script(self, *steps: Step, **more: Any) -> None:
         """The next requests meet these steps, one each; every later one meets `otherwise`, or gets its answer.
 
-        With `endpoint="count_tokens"` or `"models"`, requests to that; with `model`, those to that model only.
+        With `endpoint="count_tokens"`, `"models"`, `"cost"`, `"batches"` or `"batch_results"`, requests to that; with
+        `model`, those to that model.
         """
         self._call("PUT", "script", _rule("", *steps, **more))
 
@@ -44,8 +45,12 @@ class Lane:
         self._call("POST", "script", _rule(marker, *steps, **more))
 
     def settings(self, **settings: Any) -> None:
-        """Set `key`, `cache_minimum` (tokens), `requests_per_minute` or `keep` (records)."""
+        """Set `key`, `cache_minimum` (tokens), `requests_per_minute`, `costs_known_until`, `batch_looks` or `keep`."""
         self._call("PATCH", "settings", settings)
+
+    def charge(self, *charges: dict[str, Any]) -> None:
+        """What the cost report says from now on: see `costs.report`."""
+        self._call("PUT", "charges", list(charges))
 
     def release(self, deltas: int = 1, *, request: int | None = None) -> None:
         """Let gated streams send so many deltas more: all of this lane, those to come too, or that of one request."""

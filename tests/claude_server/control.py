@@ -41,7 +41,7 @@ class Control:
             return {"lanes": {name: lane.counts for name, lane in self.server.lanes.items()}}
         match = re.fullmatch(r"/_control/lanes/([\w.~-]+)(?:/(\w+))?", request.path)
         if not match:
-            raise NotHere("the control API is /_control/lanes/<name>[/script|/settings|/release|/clock|/cut]")
+            raise NotHere("the control API is /_control/lanes/<name>[/script|/settings|/charges|/release|/clock|/cut]")
         lane = self.server.lane(match[1])
         value = request.json() if request.body else {}
         match request.method, match[2]:
@@ -57,6 +57,8 @@ class Control:
             case "PATCH", "settings":
                 change(lane, value)
                 return asdict(lane.settings) | {"key": None}
+            case "PUT", "charges":
+                lane.charges = list(value)
             case "POST", "release":
                 lane.release(int(value.get("deltas", 1)), value.get("request"))
             case "POST", "clock":

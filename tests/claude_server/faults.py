@@ -74,8 +74,8 @@ def fault(step: script.Step, call: Call) -> Iterator[Action]:
 
 
 def spoiled_json(step: script.Step | None, answer: script.Answer, call: Call, value: Any) -> Iterator[Action]:
-    """An answer in one piece of JSON, and what can go wrong with it."""
-    body = encode(value)
+    """An answer in one piece of JSON, or in lines of it, and what can go wrong with it."""
+    body = value if isinstance(value, bytes) else encode(value)
     half = body[: len(body) // 2]
     headers = call.headers | {"content-type": "application/json"}
     at = getattr(step, "after", None)

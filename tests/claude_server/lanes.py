@@ -59,8 +59,12 @@ class Settings:
     """Tokens that a prompt prefix needs to be cached."""
     requests_per_minute: int = 4000
     """More than this are answered 429."""
+    costs_known_until: str | None = None
+    """An ISO time for the cost report; None is now."""
     keep: int = 10_000
     """So many records are kept, the newest."""
+    batch_looks: int = 0
+    """How often a batch is still in progress when it is asked for, before it has ended."""
 
 
 @dataclass
@@ -70,6 +74,8 @@ class Lane:
     name: str
     settings: Settings = field(default_factory=Settings)
     rules: list[Rule] = field(default_factory=list)
+    charges: list[dict[str, Any]] = field(default_factory=list)
+    """What the cost report is about."""
     cache: Cache = field(default_factory=Cache)
     exchanges: deque[Exchange] = field(default_factory=lambda: deque(maxlen=Settings.keep))
     open: dict[int, Connection] = field(default_factory=dict)
@@ -78,6 +84,8 @@ class Lane:
     released: int = 0
     released_to: dict[int, int] = field(default_factory=dict)
     minute: tuple[float, int] = (0.0, 0)
+    batches: dict[str, Any] = field(default_factory=dict)
+    """The batches that were made here (`batches.Batch`), the oldest first."""
     waiters: set[asyncio.Future[None]] = field(default_factory=set)
 
     # The script.

@@ -34,7 +34,7 @@ class Exchange:
     method: str
     path: str
     endpoint: str
-    """"messages", "count_tokens", "models" or "unknown"."""
+    """"messages", "count_tokens", "models", "cost" or "unknown"."""
     headers: dict[str, str]
     """Names in lower case; secrets are replaced by their fingerprint."""
     key: str | None

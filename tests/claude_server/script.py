@@ -250,6 +250,16 @@ class EmptyObject(Body):
     content_type: str = "application/json"
 
 
+@dataclass(frozen=True)
+class Expired(Step):
+    """Of an item of a batch: its day is over."""
+
+
+@dataclass(frozen=True)
+class Canceled(Step):
+    """Of an item of a batch: it was canceled before its turn."""
+
+
 class BadScript(ValueError):
     """A script that cannot be followed; says why."""
 

@@ -5,7 +5,7 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
-from . import messages, models, script, validation
+from . import batches, costs, messages, models, script, validation
 from .answers import Call
 from .caching import input_tokens
 from .control import Control
@@ -16,7 +16,7 @@ from .plan import plan
 from .record import Exchange, bearer, fingerprint, masked
 from .wire import Connection, Request
 
-ENDPOINTS = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens"}
+ENDPOINTS = {"/v1/messages": "messages", "/v1/messages/count_tokens": "count_tokens", costs.PATH: "cost"}
 
 
 class Server:
@@ -70,7 +70,8 @@ class Server:
             body = None
         key = bearer(request.headers)
         retries = request.headers.get("x-stainless-retry-count", "0")
-        endpoint = ENDPOINTS.get(path) or ("models" if f"{path}/".startswith("/v1/models/") else "unknown")
+        endpoint = ENDPOINTS.get(path) or batches.endpoint(path)
+        endpoint = endpoint or ("models" if f"{path}/".startswith("/v1/models/") else "unknown")
         return Exchange(
             index=lane.counts["arrived"],
             request_id=messages.identifier("req"),
@@ -94,11 +95,15 @@ class Server:
         headers = {"request-id": exchange.request_id, "anthropic-organization-id": "org_stand_in", **limits}
         call = Call(exchange.request_id, headers, exchange.body or {}, {})
         try:
-            self.check(request, lane, exchange)
+            self.check(request, lane, exchange, path)
             if not within:
                 raise validation.Refused("rate_limit_error", "Number of requests has exceeded your per-minute limit")
             if exchange.endpoint == "models":
                 call.payload = self.models(path)
+            if exchange.endpoint in batches.ENDPOINTS:
+                batches.find(lane, path)
+            if exchange.endpoint == "cost":
+                call.payload = costs.report(lane.charges, request.parameters, lane.settings.costs_known_until)
         except validation.Refused as refused:
             exchange.step = "refused"
             wait = round(60 - (time.monotonic() - lane.minute[0])) if refused.status == 429 else None
@@ -107,24 +112,32 @@ class Server:
         if exchange.endpoint == "count_tokens":
             call.payload = {"input_tokens": input_tokens(call.body)}
         step = lane.step(exchange.endpoint, exchange.prompt, call.body.get("model", ""))
+        if exchange.endpoint in batches.ENDPOINTS and not isinstance(step, script.Status | script.Body):
+            call.payload = batches.respond(lane, request.method, path, call.body or request.query)
         if exchange.endpoint == "messages" and not isinstance(step, script.Status | script.Body):
             call.usage = lane.cache.usage(call.body)
         return step, call
 
-    def check(self, request: Request, lane: Lane, exchange: Exchange) -> None:
+    def check(self, request: Request, lane: Lane, exchange: Exchange, path: str) -> None:
         """Raise what the API would answer to a request that is at fault."""
         if exchange.endpoint == "unknown":
             raise validation.Refused("not_found_error", f"{request.method} {request.path} is not found here")
-        if request.method != ("GET" if exchange.endpoint == "models" else "POST"):
+        method = batches.method(path) if exchange.endpoint in batches.ENDPOINTS else None
+        if request.method not in (method or ("GET" if exchange.endpoint in ("models", "cost") else "POST")):
             raise validation.Refused("invalid_request_error", "Method Not Allowed", 405)
         validation.check_headers(request.headers, bearer(request.headers), lane.settings.key)
         if request.too_large:
             raise validation.Refused("request_too_large", "Request exceeds the maximum size")
-        if exchange.endpoint == "models":
+        if exchange.endpoint == "cost":
+            costs.check(request.parameters, request.headers, bearer(request.headers))
+        if exchange.endpoint in ("models", "cost") or (exchange.endpoint in batches.ENDPOINTS and not request.body):
             return
         if exchange.body is None:
             raise validation.invalid("The request body is not valid JSON")
         validation.check_json(request.body, exchange.body)
+        if exchange.endpoint in batches.ENDPOINTS:
+            batches.check(exchange.body)
+            return
         validation.check_body(exchange.body, answers=exchange.endpoint == "messages")
 
     def models(self, path: str) -> dict[str, Any]:

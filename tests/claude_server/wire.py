@@ -32,12 +32,16 @@ class Request:
 
     method: str
     path: str
-    query: dict[str, str]
+    parameters: list[tuple[str, str]]
     headers: dict[str, str]
     body: bytes
     version: str = "1.1"
     too_large: bool = False
     arrived_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(self.parameters)
 
     def json(self):
         """The body as JSON; raises ValueError when it is none."""
@@ -63,8 +67,8 @@ def parse_head(head: bytes) -> Request:
         headers[name.strip().lower()] = value.strip()
     if "transfer-encoding" in headers:
         raise Malformed("send a Content-Length; chunked requests are not read")
-    query = dict(parse_qsl(url.query, keep_blank_values=True))
-    return Request(match[1], unquote(url.path), query, headers, b"", match[3])
+    parameters = parse_qsl(url.query, keep_blank_values=True)
+    return Request(match[1], unquote(url.path), parameters, headers, b"", match[3])
 
 
 def head(status: int, headers: dict[str, str]) -> bytes:

@@ -29,8 +29,8 @@ def service_of(project):
 def test_systemd_accepts_it(bake, view_style):
     analyze = shutil.which("systemd-analyze") or skip_or_fail("no systemd-analyze is installed")
     project = bake(view_style=view_style)
-    cleanup = project / "deploy" / f"{project.name}-delete-old.service"
-    for unit in (unit_of(project), cleanup, cleanup.with_suffix(".timer")):
+    deploy = project / "deploy"
+    for unit in (*deploy.glob("*.service"), *deploy.glob("*.timer")):
         done = subprocess.run([analyze, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
         # The project is not in /srv here, so its commands are missing; nothing else may be said of this unit.
         said = [line for line in done.stderr.splitlines() if unit.name in line or str(unit) in line]

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,8 +24,10 @@ class PageSite(NamedTuple):
     url: str
     browser: Any
     cookies: list[dict[str, str]]
-    """Of a user who has signed in."""
+    """Of a user who has signed in, and may see the ledger."""
     certificate: Path
+    manage: Callable[..., str]
+    """What `manage.py` of the project prints."""
 
 
 @contextmanager
@@ -38,7 +41,7 @@ def served_site(view_style, production, playwright, folder):
         cookies = [{"name": name, "value": value, "url": url} for name, value in served.cookies().items()]
         with site.start(find_nginx("current")):
             browser = launch(playwright, f"--host-resolver-rules=MAP {site.domain}:443 127.0.0.1:{site.https_port}")
-            yield PageSite(url, browser, cookies, site.folder / "certificate")
+            yield PageSite(url, browser, cookies, site.folder / "certificate", served.manage)
             browser.close()
 
 
@@ -47,6 +50,11 @@ def prepare(project):
     settings = project / "config/settings.py"
     change_line(settings, "CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY", "CLAUDE_OFFLINE = True")
     digest = base64.b64encode(hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), b"salt", 1)).decode()
-    command = "UPDATE accounts_user SET password = ?, is_staff = 1, is_superuser = 1 WHERE username = 'another'"
+    password = "UPDATE accounts_user SET password = ?, is_staff = 1, is_superuser = 1 WHERE username = 'another'"
+    permission = """
+        INSERT INTO accounts_user_user_permissions (user_id, permission_id) SELECT accounts_user.id, auth_permission.id
+        FROM accounts_user, auth_permission WHERE username = 'user' AND codename = 'view_ledgerentry'
+    """
     with closing(sqlite3.connect(project / "db.sqlite3", isolation_level=None)) as database:
-        database.execute(command, [f"pbkdf2_sha256$1$salt${digest}"])
+        database.execute(password, [f"pbkdf2_sha256$1$salt${digest}"])
+        database.execute(permission)

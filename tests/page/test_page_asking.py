@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from browser import answer, ask, button, expect_complete, expect_failed, expect_unfinished, heard, listen
 from page_site import PASSWORD
-from wire import DONE, RESTART, THINKING, event
+from wire import DONE, RESTART, THINKING, event, respond
 
 LONG_QUESTION = "Please **repeat** all of this, word by word. " * 30
 
@@ -63,6 +63,23 @@ def test_an_answer_in_one_piece_is_shown_too(visit):
     ask(page)
     expect_complete(page, re.compile(r"Why is the sky blue\?"))
     expect(page.get_by_text(re.compile(r"^\s*\d+ tokens in, \d+ out\s*$"))).to_be_visible()
+
+
+def test_an_answer_says_what_it_cost(page):
+    costs = {
+        ("0.0045", False): "$0.0045",
+        ("0.00002749", True): "about $0.000027",
+        ("0.1", False): "$0.10",
+        ("1234.5", False): "$1234.50",
+        ("0", False): "$0.00",
+        (None, False): "cost unknown",
+    }
+    for (usd, is_estimated), words in costs.items():
+        cost = {"usd": usd, "is_estimated": is_estimated}
+        respond(page, 200, event(delta="Yes.") + event(**DONE, cost=cost))
+        ask(page)
+        expect_complete(page, "Yes.")
+        expect(page.locator(".turn .usage").last).to_have_text(f"12 tokens in, 40 out · {words}")
 
 
 def test_without_javascript_the_form_answers(visit):

@@ -79,6 +79,21 @@ def test_axe_finds_nothing_around_conversations(page):
     expect_accessible(page)
 
 
+def test_axe_finds_nothing_on_the_pages_of_usage(page, sites):
+    page.goto("/usage/")
+    expect_accessible(page)
+    sites("streaming").manage("usage_demo", "user")
+    page.reload()
+    expect(page.get_by_role("img", name="The highest is of")).to_be_visible()
+    page.get_by_label("US dollars a day").fill("-1")
+    button(page, "Save").click()
+    expect(page.get_by_text("greater than or equal to 0")).to_be_visible()
+    expect_accessible(page)
+    page.get_by_role("link", name="Team").click()
+    expect(page.get_by_role("region", name="People")).to_contain_text("demo-ada")
+    expect_accessible(page)
+
+
 def test_axe_finds_nothing_before_signing_in(visit):
     page = visit(is_signed_in=False)
     expect_accessible(page)

@@ -1,4 +1,4 @@
-"""The code in the documents of a rendered project, run as a team would: a ledger and a budget in an app of its own."""
+"""The code in the documents of a rendered project, run as a team would, in an app of its own."""
 
 import re
 import textwrap
@@ -32,8 +32,9 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.cache import cache
 
-from ledger import budget, examples
-from ledger.models import LedgerEntry
+from claude import batches
+from ledger import budget, examples, models
+from ledger.models import LedgerEntry, Summary
 
 pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("path", [{paths}])]
 
@@ -87,6 +88,19 @@ def test_ten_tickets_are_classified_as_the_readme_says(django_user_model, path):
     assert all(row.usage["output_tokens"] for row in rows if row.outcome != "declined")
 
 
+def test_documents_are_summarised_in_a_batch_as_its_document_says(django_user_model, settings, tmp_path, path):
+    settings.CLAUDE_OFFLINE_BATCHES = tmp_path / "batches"
+    user = django_user_model.objects.create_user("team")
+    models.summarise({{"a": "A long text", "b": "fail overloaded_error", "c": "play refusal"}}, user)
+    assert not Summary.objects.exists()
+    for _ in range(2):
+        batches.collect()
+    found = Summary.objects.order_by("document").values_list("document", "outcome")
+    assert list(found) == [("a", "answered"), ("b", "unavailable"), ("c", "declined")]
+    assert "> A long text" in Summary.objects.get(document="a").text
+    assert sorted(outcome for outcome, purpose, _ in outcomes()) == ["answered", "declined", "unavailable"]
+
+
 def test_the_switch_of_the_readme_stops_every_call(user, wire, path):
     cache.set("claude-is-paused", True)
     assert "paused" in user.post(path, {{"prompt": "Why is the sky blue?"}}).text
@@ -117,7 +131,7 @@ def project(request, bake_copy):
 
 @pytest.mark.parametrize("project", variants(*STYLES), ids=name_of, indirect=True)
 def test_a_ledger_and_a_budget_are_an_app_and_a_line_of_the_settings(project, environment, request):
-    """As README and docs/calls.md show them; nothing else of the project is touched."""
+    """As README, docs/calls.md and docs/batches.md show them; nothing else of the project is touched."""
     view_style = request.node.callspec.params["project"]["view_style"]
     readme, calls = (examples_in(text_of(name, project)) for name in ("README.md", "docs/calls.md"))
     before = {name: (project / name).read_bytes() for name in files_of(project)}
@@ -125,7 +139,8 @@ def test_a_ledger_and_a_budget_are_an_app_and_a_line_of_the_settings(project, en
     app.mkdir()
     (app / "__init__.py").touch()
     (app / "apps.py").write_text(LEDGER_APP, encoding="utf-8")
-    (app / "models.py").write_text(one_with("class LedgerEntry", calls), encoding="utf-8")
+    (summaries,) = examples_in(text_of("docs/batches.md", project))
+    (app / "models.py").write_text(one_with("class LedgerEntry", calls) + summaries, encoding="utf-8")
     (app / "budget.py").write_text(one_with("CALLS_A_DAY", calls), encoding="utf-8")
     others = [example for example in [*readme, *calls] if "LedgerEntry" not in example and "CALLS_A_DAY" not in example]
     (app / "examples.py").write_text("".join(f"{example}\n\n" for example in others), encoding="utf-8")
@@ -138,4 +153,4 @@ def test_a_ledger_and_a_budget_are_an_app_and_a_line_of_the_settings(project, en
     clean = environment(project, find_python("newest" if "async" in view_style else "oldest"))
     run(["python", "manage.py", "makemigrations", "ledger"], project, clean, DEBUG="true")
     said = preloaded.run_tests(project, clean, PYTEST_ADDOPTS="tests/test_ledger.py")
-    assert f"{4 * (paths.count(',') + 1)} passed" in said
+    assert f"{5 * (paths.count(',') + 1)} passed" in said

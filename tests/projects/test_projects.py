@@ -1,6 +1,8 @@
 """Every variant at work in a clean environment of its own dependencies: Django's checks, its hooks, its own tests."""
 
+import difflib
 import json
+import shutil
 import subprocess
 import sys
 from itertools import combinations, product
@@ -107,6 +109,31 @@ def test_the_answers_are_spread_over_the_projects_whose_own_tests_are_run():
     assert {answers["view_style"] for answers, _ in ON_POSTGRESQL} == set(choices("view_style"))
     assert {python for _, python in ON_POSTGRESQL} == set(PYTHONS)
 
+
+@on(({}, "newest"))
+def test_a_project_runs_without_the_app_usage_when_its_folder_and_its_lines_are_removed(project, clean, bake):
+    lines = [f"`{name}`" for name in ("config/settings.py", "config/urls.py", "templates/base.html")]
+    listed = "its lines in {}, {} and {}: the project runs".format(*lines)
+    assert listed in " ".join((project / "docs/usage.md").read_text(encoding="utf-8").split())
+    shutil.rmtree(project / "usage")
+    for name in (line.strip("`") for line in lines):
+        without = (bake(usage=False) / name).read_text(encoding="utf-8")
+        removed = list(difflib.ndiff(without.splitlines(), (project / name).read_text(encoding="utf-8").splitlines()))
+        assert not [line for line in removed if line.startswith("- ")], f"{name} needs more than lines removed"
+        (project / name).write_text(without, encoding="utf-8")
+    variables = {"DJANGO_SETTINGS_MODULE": "config.settings", "DEBUG": "true"}
+    assert run(["python", "-W", "error", "-c", IN_DEVELOPMENT], project, clean, **variables)
+    assert "demo user" in run(["python", "-c", SIGNED_OUT], project, clean, **variables)
+
+
+SIGNED_OUT = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+from django.test import Client
+print(Client(headers={"host": "127.0.0.1"}).get("/", follow=True).content.decode())
+"""
 
 LEAVING = """
 import contextlib, socket

@@ -6,6 +6,8 @@ from typing import NamedTuple
 from bakery import PROJECT_SOURCE, TEMPLATE
 
 TAG = re.compile(r"^\s*# %|\{%", re.MULTILINE)
+RAW = re.compile(r"(\{% raw %\}).*?(\{% endraw %\})", re.DOTALL)
+"""What Jinja passes on as it is: pages of Django in an app that an answer leaves out."""
 WITHOUT_TAGS = {".html", ".css", ".js", ".svg"}
 """These belong to Django and to browsers, and are copied as they are."""
 
@@ -24,7 +26,8 @@ def counted():
         for path in sorted(folder.rglob("*")):
             if path.is_file() and path.suffix not in WITHOUT_TAGS:
                 text = path.read_text(encoding="utf-8")
-                yield Counted(path.relative_to(TEMPLATE).as_posix(), len(TAG.findall(text)), text.count("\n"))
+                tags = TAG.findall(RAW.sub(r"\1\2", text))
+                yield Counted(path.relative_to(TEMPLATE).as_posix(), len(tags), text.count("\n"))
 
 
 def per_thousand_lines(files):

@@ -74,10 +74,14 @@ def free_port():
             return port
 
 
+def development_settings(project):
+    """For the commands beside a development server, too."""
+    return {"DEBUG": "true", "DATABASE_PATH": str(project / "live.sqlite3")}
+
+
 def development_server(project, environment, view_style):
     """Migrate a database and serve the project as `make run` does, without reloading: DEBUG, offline, no key."""
-    port = free_port()
-    settings = {"DEBUG": "true", "DATABASE_PATH": str(project / "live.sqlite3")}
+    port, settings = free_port(), development_settings(project)
     run(["python", "manage.py", "migrate"], project, environment, **settings)
     if view_style == "async":
         command = ["uvicorn", "config.asgi:application", "--port", port]

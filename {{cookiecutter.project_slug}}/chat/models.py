@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -10,11 +11,13 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from chat.rendering import render
 from claude.answers import Answer
+from claude.calls import Call
 from claude.messages import Details
 from claude.reader import RESTART
 
@@ -90,8 +93,9 @@ class Turn(models.Model):
     ending: Any = AnyJSONField(null=True)
     message_id = models.CharField(max_length=255)
 
-    # What only the process that answers it knows: that it does, and what goes to Claude with the prompt.
+    # What only the process that answers it knows: that it does, what goes to Claude with the prompt, and the call.
     is_ours = False
+    call: Call | None = None
     details: Details = {}
 
     class Meta:
@@ -145,6 +149,12 @@ class Turn(models.Model):
             notes = [reason if reason in ("max_tokens", "model_context_window_exceeded", "pause_turn") else "early"]
         return [*notes, "partial"] if self.text else notes
 
+    @property
+    def cost(self) -> dict[str, Any] | None:
+        """What the answer cost, for chat/cost.html; None where the user is not told."""
+        cost = (self.ending or {}).get("cost")
+        return cost and {"dollars": cost["usd"] and dollars(Decimal(cost["usd"])), **cost}
+
     def as_json(self) -> dict[str, Any]:
         return {"answer": self.text, **self.ending}
 
@@ -165,7 +175,8 @@ class Turn(models.Model):
     def break_off(self, state: State, ending: dict[str, Any] | None = None) -> None:
         """No more will come. What there was before stays, unless this time there is more."""
         if self.state == self.State.ASKED:
-            self.state, self.ending = state, ending
+            cost = self.call.cost.as_json() if self.call and self.call.cost else {}
+            self.state, self.ending = state, {**(ending or {}), **cost} or None
             if self.pieces:
                 self.content = text_block("".join(self.pieces))
 
@@ -178,6 +189,11 @@ NOTES = {
     Turn.State.INTERRUPTED: "cut",
     Turn.State.LOST: "lost",
 }
+
+
+def dollars(amount: Decimal) -> str:
+    """To the cent; below ten cents, two digits."""
+    return number_format(amount, 1 - amount.adjusted() if 0 < amount < Decimal("0.1") else 2)
 
 
 def text_block(text: str) -> list[dict[str, Any]]:

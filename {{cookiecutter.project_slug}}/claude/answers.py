@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -77,6 +78,20 @@ class Usage:
         return Usage(**{name: mine[name] + count for name, count in other.as_dict().items()})
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a call cost, in US dollars: `amount` is None where a price is unknown. `is_shown` says whether its user may know."""
+
+    amount: Decimal | None
+    is_estimated: bool = False
+    is_shown: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """What its user is told."""
+        usd = None if self.amount is None else format(self.amount.normalize(), "f")
+        return {"cost": {"usd": usd, "is_estimated": self.is_estimated}} if self.is_shown else {}
+
+
 @dataclass
 class Iteration:
     """What one model did for a call. There are several where one declined and another answered."""
@@ -96,7 +111,7 @@ class Answer(str):
 
     `stop_reason` says why it ended: "end_turn" is a whole answer, "max_tokens" one cut off at its longest, "refusal" none;
     `refusal_category` is what the API takes a refused question for, or None. `usage` is the sum over its `iterations`.
-    `content` is the API's own blocks, with the thinking. `parsed` is the instance of a `schema` that was asked for.
+    `content` is the API's own blocks, with the thinking. `cost` is None where nothing counts it. `parsed` is the instance of a `schema` that was asked for.
     https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
     """
 
@@ -108,6 +123,7 @@ class Answer(str):
     message_id: str | None = None
     anthropic_request_id: str | None = None
     content: list[dict[str, Any]] = []
+    cost: Cost | None = None
     parsed: Any = None
 
     def __new__(cls, text: str, **attributes: Any) -> Answer:
@@ -124,7 +140,8 @@ class Answer(str):
     def as_dict(self) -> dict[str, Any]:
         """The answer as JSON: `{"answer": text, "stop_reason": …, "usage": {…}}`, and why there is none in a refusal."""
         refusal = {"refusal": self.refusal, "refusal_category": self.refusal_category} if self.refusal else {}
-        return {"answer": str(self), "stop_reason": self.stop_reason, **refusal, "usage": self.usage.as_dict()}
+        cost = self.cost.as_json() if self.cost else {}
+        return {"answer": str(self), "stop_reason": self.stop_reason, **refusal, "usage": self.usage.as_dict(), **cost}
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -23,16 +23,17 @@ def limit_body(response: httpx2.Response) -> None:
 
 
 class LimitedBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
-    """The body of a response. Raises `Failure` where it is larger than LARGEST."""
+    """The body of a response. Raises `Failure` where it is larger than `largest`, in bytes."""
 
     def __init__(self, stream: Any) -> None:
+        self.largest: float = LARGEST
         self._stream = stream
         self._size = 0
 
     def _counted(self, chunk: bytes) -> bytes:
         self._size += len(chunk)
-        if self._size > LARGEST:
-            raise Failure("unavailable", f"the response is larger than {LARGEST:,} bytes")
+        if self._size > self.largest:
+            raise Failure("unavailable", f"the response is larger than {self.largest:,} bytes")
         return chunk
 
     def __iter__(self) -> Iterator[bytes]:

@@ -26,6 +26,8 @@ RANGES: Ranges = {
     "CLAUDE_DEADLINE": (0.1, 86_400, "seconds"),
 }
 
+# What a key of the API is made of.
+KEY = re.compile(r"[!#-&(-~]+")
 # http or https, a host and perhaps a port and a path. A user and a password would be sent in place of the key.
 BASE_URL = re.compile(
     r"https?://([\w-]{1,63}(\.[\w-]{1,63})*\.?|\[[\da-f:.]+\])(:(?P<port>\d{1,5}))?(/[^\s?#\"']*)?", re.IGNORECASE
@@ -42,7 +44,7 @@ def check_key(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
                 hint="Set ANTHROPIC_API_KEY to a key from https://platform.claude.com/settings/keys.",
                 id="claude.E001",
             )
-    elif not re.fullmatch(r"[!#-&(-~]+", key.strip()):
+    elif not KEY.fullmatch(key.strip()):
         yield Error(
             "ANTHROPIC_API_KEY has a space, a quote, a line break or another character inside that no key has.",
             hint="Copy the key again, whole and alone: every call would fail.",

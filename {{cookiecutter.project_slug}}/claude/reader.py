@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from claude.answers import Answer, Iteration, Usage, mapping
+from claude.answers import Answer, Cost, Iteration, Usage, mapping
 from claude.failures import Failure, reported, text_at
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class AnswerReader:
     """Reads what comes back, event by event or as a whole message, and knows at each moment what has come.
 
     `model` is the one that answers; until that is known, the one that was asked. `is_whole` says whether the answer has
-    come to its end. `cache_miss` is why the API's cache did not serve, where that was asked for and is known.
+    come to its end. `cache_miss` is why the API's cache did not serve, where that was asked for and is known. `cost` is what
+    a receiver of `claude.calls.call_ended` says that it cost.
     """
 
     def __init__(self, model: str | None = None) -> None:
@@ -53,6 +54,7 @@ class AnswerReader:
         self.message_id: str | None = None
         self.anthropic_request_id: str | None = None
         self.cache_miss: str | None = None
+        self.cost: Cost | None = None
         self.is_whole = False
         self.schema: type[BaseModel] | None = None
         self._first_iteration: int | None = None  # of the message being read
@@ -125,6 +127,7 @@ class AnswerReader:
             message_id=self.message_id,
             anthropic_request_id=self.anthropic_request_id,
             content=content,
+            cost=self.cost,
         )
         if self.schema is None:
             return answer
@@ -147,8 +150,9 @@ class AnswerReader:
             raise Failure("unavailable", "the stream holds no message")
 
     def read(self, message: Any) -> Answer:
-        """The answer in a whole message, as the SDK's `messages.create` returns it. Raises `Failure` for what is none."""
-        whole = message.to_dict(warnings=False) if hasattr(message, "to_dict") else {}
+        """The answer in a whole message, as the SDK's `messages.create` returns it, or as JSON. Raises `Failure` for what is
+        none."""
+        whole = message.to_dict(warnings=False) if hasattr(message, "to_dict") else mapping(message)
         blocks = whole.get("content")
         if not isinstance(blocks, list):
             raise Failure("unavailable", "the response is not a message")

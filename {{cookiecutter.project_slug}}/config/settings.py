@@ -13,11 +13,12 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
-# % if cookiecutter.usage
-from config.casts import dollars, json_object
-# % endif
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
-
+# % if cookiecutter.usage
+from usage.casts import dollars, email_addresses, json_object
+from usage.mail import mail_settings
+# % endif
+{{ "" }}
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
 
 # --- Security -------------------------------------------------------------------------------------
@@ -100,9 +101,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
-# % if cookiecutter.usage
-    "usage",
-# % endif
 ]
 
 MIDDLEWARE = [
@@ -126,9 +124,6 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
-# % if cookiecutter.view_style != "async"
-WSGI_APPLICATION = "config.wsgi.application"
-# % endif
 
 TEMPLATES = [
     {
@@ -238,11 +233,7 @@ LOGGING = {
         "django.dispatch": {"filters": ["drop_explained_errors"]},
         "anthropic": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
-# % if cookiecutter.view_style == "async"
-        "uvicorn.error": {"level": "INFO"},
-# % else
-        "gunicorn.error": {"level": "INFO", "propagate": True},
-# % endif
+        "{{ 'uvicorn' if cookiecutter.view_style == 'async' else 'gunicorn' }}.error": {"level": "INFO", "propagate": True},
     },
 }
 # Warnings of Python packages go to the log, too.
@@ -265,9 +256,7 @@ if SENTRY_DSN:
 WEB_HOST = config("WEB_HOST", default="127.0.0.1")
 PORT = config("PORT", default=8000, cast=int)
 WEB_WORKERS = config("WEB_WORKERS", default=2, cast=int)
-# % if cookiecutter.view_style != "async"
-WEB_THREADS = config("WEB_THREADS", default=32, cast=int)
-# % endif
+# % include "settings/server_" ~ ("uvicorn" if cookiecutter.view_style == "async" else "gunicorn") ~ ".py" ignore missing
 # When the server stops, the answers under way may take so many whole seconds to end.
 WEB_GRACE = config("WEB_GRACE", default=30, cast=int)
 
@@ -278,7 +267,11 @@ ANTHROPIC_API_KEY = config("ANTHROPIC_API_KEY", default="")
 # https://platform.claude.com/docs/en/about-claude/models/overview
 ANTHROPIC_MODEL = config("ANTHROPIC_MODEL", default="{{ cookiecutter.claude_model }}")
 ANTHROPIC_BASE_URL = config("ANTHROPIC_BASE_URL", default="https://api.anthropic.com")
-# The SDK would read more: headers, a profile, and in ANTHROPIC_LOG whether to log every prompt. Only the three above count.
+# % if cookiecutter.usage
+# Reads what the organization is charged, for `manage.py usage_reconcile` alone. https://platform.claude.com/settings/admin-keys
+ANTHROPIC_ADMIN_KEY = config("ANTHROPIC_ADMIN_KEY", default="")
+# % endif
+# The SDK would read more: headers, a profile, and in ANTHROPIC_LOG whether to log every prompt. Only those above count.
 for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and name not in globals()]:
     del os.environ[name]
 
@@ -286,6 +279,8 @@ for name in [name for name in os.environ if name.startswith("ANTHROPIC_") and na
 CLAUDE_OFFLINE = DEBUG and not ANTHROPIC_API_KEY
 # The pause between two pieces of the stand-in's answer, in seconds.
 CLAUDE_OFFLINE_PAUSE = 0.04
+# Where the stand-in keeps batches.
+CLAUDE_OFFLINE_BATCHES = BASE_DIR / ".offline-batches"
 
 # Another model, which answers where ANTHROPIC_MODEL refuses to; empty: none. And whether it also answers where
 # ANTHROPIC_MODEL is gone, or overloaded after all retries.
@@ -311,10 +306,6 @@ CLAUDE_TIMEOUT = config("CLAUDE_TIMEOUT", default=60.0, cast=float)
 CLAUDE_MAX_RETRIES = config("CLAUDE_MAX_RETRIES", default=3, cast=int)
 # The longest Retry-After of the API that is waited for, in seconds. After a longer one the user is told to wait.
 CLAUDE_RETRY_AFTER_CAP = config("CLAUDE_RETRY_AFTER_CAP", default=5.0, cast=float)
-# % if cookiecutter.view_style == "async"
-# How many calls one fan-out makes at once.
-CLAUDE_FAN_OUT = config("CLAUDE_FAN_OUT", default=4, cast=int)
-# % endif
 # The longest that one call may take, with all retries and the whole stream, in seconds.
 CLAUDE_DEADLINE = config("CLAUDE_DEADLINE", default=300.0, cast=float)
 
@@ -330,6 +321,4 @@ CHAT_RETENTION_DAYS = config("CHAT_RETENTION_DAYS", default=0, cast=int)
 # How long an answer outside of conversations is kept for another request with its idempotency_key, in seconds.
 CHAT_REMEMBER = config("CHAT_REMEMBER", default=24 * 60 * 60, cast=int)
 # % include "settings/chat_" ~ cookiecutter.view_style ~ ".py" ignore missing
-# % if cookiecutter.usage
-# % include "settings/usage.py"
-# % endif
+# % include "settings/usage_" ~ cookiecutter.usage ~ ".py" ignore missing

@@ -18,7 +18,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from claude import calls, offline
+from claude import offline
 # % if cookiecutter.view_style != "async"
 from claude.client import get_client
 # % endif
@@ -69,6 +69,7 @@ def no_network():
 @pytest.fixture(autouse=True)
 def no_ledger_without_a_database(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nobody writes down the calls of a test that has no database."""
+    from claude import calls
     from usage import budgets, ledger
 
     has_one = request.node.get_closest_marker("django_db") or {"db", "transactional_db"} & set(request.fixturenames)

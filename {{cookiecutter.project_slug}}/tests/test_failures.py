@@ -114,6 +114,11 @@ def test_a_limit_that_waiting_does_not_lift_is_not_tried_again(user, settings, w
     assert len(wire) == 1
 
 
+def test_no_redirect_takes_a_question_elsewhere(user, wire):
+    user.post("/chat/ask/", {"prompt": "fail redirect"})
+    assert len(wire) == 1
+
+
 def test_a_wrong_key_names_the_setting_in_the_log(user, caplog):
     user.post("/chat/ask/", {"prompt": "fail authentication_error"})
     assert "check ANTHROPIC_API_KEY" in caplog.text

@@ -17,9 +17,11 @@ SECRET = "the swallow flies at noon"
 FORMS = {"page", "ask", "stream"}
 STATUSES = {"conversation": 404, "replaces": 422}
 # What takes no id of anybody's.
-WITHOUT_IDS = {"ask_many", "conversations", "delete_all", "export_all", "sign_in", "sign_out", "demo", "summary"}
-
-
+WITHOUT_IDS = {"ask_many", "conversations", "delete_all", "export_all", "sign_in", "sign_out", "demo"}
+# % if cookiecutter.usage
+WITHOUT_IDS |= {"summary", "team"}
+# % endif
+{{ "\n" }}
 def routes(resolver, prefix=""):
     """Every route of the project but those of the admin, which asks for permissions."""
     for entry in resolver.url_patterns:

@@ -98,6 +98,7 @@ def test_a_long_conversation_takes_as_many_queries_as_a_short_one(user, owner):
         path = f"/c/{conversation.pk}/"
         return [count(path), count("/c/"), count("/"), count(path, {"prompt": "And now?"})]
 
+    user.post("/chat/ask/", {"prompt": "Hello?"})  # the first of all questions may make rows that the others find
     short = counts(conversation_of(owner, ["x" * REALISTIC] * 3))
     full(owner)
     assert counts(conversation_of(owner, ["x" * REALISTIC] * 500)) == short

@@ -25,6 +25,9 @@ from claude.failures import TABLE, Failure
 from tests import streams
 from tests.asking import Browser
 from tests.endpoints import PATHS
+# % if cookiecutter.usage
+from tests.spending import LedgerEntry, spend
+# % endif
 from tests.test_isolation import ROUTES, filled
 
 BASE_DIR = settings.BASE_DIR
@@ -47,7 +50,7 @@ STATUS = re.compile("data-(?!note)")  # what the script says, as data of the sta
 
 MARKED = re.compile("⟦[^⟦⟧]*⟧")
 # What the admin shows besides: a turn by its key and state, and what is not ours.
-IN_THE_ADMIN = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(, [a-z]+)?|Axes|Id|Search")
+IN_THE_ADMIN = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(, [a-z]+)?|Axes|Id|Search|True|False")
 
 
 class Shown(HTMLParser):
@@ -160,6 +163,10 @@ def test_every_page_is_in_the_language_of_the_request(hebrew, conversation, sett
     settings.CHAT_HISTORY_TOKENS = 0
     settings.DEBUG = True  # for what the banner and the sign-in page say then
     Conversation.objects.create(user_id=conversation.user_id, title="5")
+# % if cookiecutter.usage
+    spend(conversation.user, "1", model="8", is_estimated=True)
+    spend(None, None, model="9")
+# % endif
     own = f"/c/{conversation.pk}/"
     paths = [filled(route.replace("<slug:extension>", "md"), conversation) for route in ROUTES]
     earlier = f"{own}?before={conversation.turns.last().idempotency_key}"
@@ -174,8 +181,15 @@ def test_every_page_is_in_the_language_of_the_request(hebrew, conversation, sett
 
 
 @pytest.mark.django_db
-def test_the_admin_shows_conversations_in_the_language_of_the_request(hebrew, conversation):
-    for path in ("", "chat/conversation/", f"chat/conversation/{conversation.pk}/change/"):
+def test_the_admin_is_in_the_language_of_the_request(hebrew, conversation):
+    paths = ["", "chat/conversation/", f"chat/conversation/{conversation.pk}/change/"]
+# % if cookiecutter.usage
+    spend(conversation.user, None)
+    LedgerEntry.objects.update(model="8", outcome="9", purpose="")
+    paths += [f"usage/{name}/" for name in ("ledgerentry", "userbudget", "groupbudget", "projectbudget")]
+    paths += [f"usage/{name}/add/" for name in ("userbudget", "groupbudget", "projectbudget")]
+# % endif
+    for path in paths:
         texts = Shown(hebrew.get(f"/admin/{path}").text).texts
         assert unmarked([IN_THE_ADMIN.sub("", text) for text in texts]) == []
 

@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 from django.conf import settings
 
+from claude.offline import batches
 from claude.offline.answers import ANSWERS, answer, question
 from claude.offline.reports import (
     BROKEN_BEFORE,
@@ -46,6 +47,11 @@ class StandIn(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
 def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
     """The response to one attempt; raises what the network would raise."""
     headers = {"request-id": f"req_offline_{uuid.uuid4().hex[:16]}"}
+    if request.url.path.startswith(batches.PATH):
+        status, content = batches.respond(request, body, result_in_batch)
+        text = content if isinstance(content, str) else json.dumps(content)
+        kind = "application/binary" if content is text else "application/json"
+        return httpx2.Response(status, headers=headers | {"content-type": kind}, text=text)
     if request.method == "GET":  # as for a model: only messages are played
         return httpx2.Response(404, headers=headers, json=error(Report(404, "not_found_error", request.url.path)))
     play, detail = wanted(body, first_attempt=request.headers.get("x-stainless-retry-count") == "0")
@@ -58,6 +64,8 @@ def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
     if reported:
         if play in ("rate_limit_error", "gateway_budget"):
             headers["retry-after"] = str(RETRY_AFTER)
+        if play == "redirect":
+            headers["location"] = str(request.url)
         return httpx2.Response(reported.status, headers=headers, json=error(reported))
     message = answer(body, play, detail)
     if not body.get("stream"):
@@ -67,6 +75,17 @@ def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
         headers=headers | {"content-type": "text/event-stream"},
         stream=EventStream(events(message, play)),
     )
+
+
+def result_in_batch(params: dict[str, Any]) -> dict[str, Any]:
+    """The result of an item of a batch."""
+    play, detail = wanted(params, first_attempt=True)
+    reported = REPORTED.get(play) or rejection(params)
+    if play in FAILURES and not reported:
+        reported = REPORTED["api_error"]
+    if reported:
+        return {"type": "errored", "error": error(reported)}
+    return {"type": "succeeded", "message": answer(params, play, detail)}
 
 
 def wanted(body: dict[str, Any], *, first_attempt: bool) -> tuple[str, str | None]:

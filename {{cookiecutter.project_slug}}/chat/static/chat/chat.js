@@ -33,7 +33,7 @@ class Failure extends Error {
 
 // --- The wire ---
 
-/** Asks, hands each event on the way to `show`, and returns {stop_reason, refusal, usage}. Throws a Failure. */
+/** Asks, hands each event on the way to `show`, and returns {stop_reason, refusal, usage, cost}. Throws a Failure. */
 async function receive(question, key, replaces, signal, show) {
   const body = new FormData(form);
   body.set("prompt", question);
@@ -247,17 +247,30 @@ function settle(question, turn, key) {
 }
 
 /** Says how an answer ended, and what it took. */
-function finish(turn, { stop_reason: reason, refusal, usage }, question, text) {
+function finish(turn, { stop_reason: reason, refusal, usage, cost }, question, text) {
   if (refusal) noteOf(turn, "refusal").textContent = refusal;
   if (WHOLE.has(reason)) tell(turn, text.trim() ? "" : "empty");
   else tell(turn, EARLY.has(reason) ? reason : "early", text && "partial");
   offerMore(turn, question, text);
-  if (!usage) return;
+  const took = [usage && tokens(usage), cost && dollars(cost)].filter(Boolean).join(" · ");
+  if (took) turn.querySelector(".usage").textContent = took;
+}
+
+function tokens(usage) {
   const sum = (...counts) => counts.reduce((total, count) => total + (count ?? 0), 0).toLocaleString();
   const asked = sum(usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens);
   const counts = { asked, answered: sum(usage.output_tokens), thinking: sum(usage.thinking_tokens) };
   const took = usage.thinking_tokens ? words.thought : words.took;
-  turn.querySelector(".usage").textContent = took.trim().replace(/{(\w+)}/g, (_, name) => counts[name]);
+  return took.trim().replace(/{(\w+)}/g, (_, name) => counts[name]);
+}
+
+/** To the cent; below ten cents, two digits. */
+function dollars({ usd, is_estimated: estimated }) {
+  if (usd === null) return words.unknown.trim();
+  const places = usd > 0 && usd < 0.1 ? 1 - Math.floor(Math.log10(usd)) : 2;
+  const options = { minimumFractionDigits: places, maximumFractionDigits: places, useGrouping: false };
+  const amount = Number(usd).toLocaleString(document.documentElement.lang, options);
+  return (estimated ? words.estimate : words.cost).trim().replace("{dollars}", amount);
 }
 
 /** Says why there is no whole answer, and offers what can be done about it. */
@@ -318,7 +331,7 @@ function revive(turn) {
   else offerMore(turn, turn.querySelector(".question").textContent, answer.text);
 }
 
-/** Shows what the server has of a turn once its answer has ended; of one that was stopped here only the text. */
+/** Shows what the server has of a turn once its answer has ended; of one that was stopped here only the text and its cost. */
 async function look(turn) {
   const page = await load(location.href);
   const fresh = page.querySelector(`[data-key="${turn.dataset.key}"]`);
@@ -332,6 +345,7 @@ async function look(turn) {
   } else {
     const answer = fresh.querySelector(".answer");
     turn.querySelector(".answer").replaceWith(answer);
+    turn.querySelector(".usage").replaceWith(fresh.querySelector(".usage"));
     new Answer(answer).end();
   }
   if (focused && document.activeElement === document.body) compose();
