@@ -14,6 +14,7 @@ from environments import PYTHONS, find_python, run
 from own_tests import ON_POSTGRESQL, ids, number_passed
 from postgres_server import OnPostgreSQL, postgresql
 from production import SETTINGS, by_turns, change_line, until, variants
+from spending_machine import prove
 
 STREAMS, POOL = 50, 2
 WORDS = ["one ", "two "]
@@ -241,6 +242,13 @@ def test_two_servers_on_one_database_keep_to_one_budget_and_answer_one_click_onc
     spent = "SELECT sum(amount) FROM usage_dailyspending WHERE user_id IS NULL"
     assert server.ask(spent, name) == server.ask("SELECT sum(cost) FROM usage_ledgerentry", name)
     assert server.ask("SELECT count(*) FROM usage_reservation", name) == ["0"]
+
+
+def test_the_ledger_is_what_was_spent_on_postgresql_too(bake, environment, server, tmp_path):
+    """As in projects/test_spending.py on SQLite, with fewer runs."""
+    baked = bake(**on_postgresql)
+    url = server.create("spending")
+    assert prove(baked, environment(baked, find_python("oldest")), tmp_path, examples=20, DATABASE_URL=url)["begun 200"]
 
 
 OLD = "UPDATE chat_conversation SET updated_at = now() - interval '2 days' WHERE id = '{}'"

@@ -1,15 +1,27 @@
 """Has calls of a project begin, go on, end and die in any order, with a database that fails, and checks its books."""
 
 import json
+import shutil
 import subprocess
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from environments import variables_for
+from environments import run, variables_for
 
 USERS = 3
 KINDS = ["answer", "refusal", "error", "silent", "lost", "unreached", "cut", "event", "html"]
@@ -73,6 +85,25 @@ class Project:
     def __exit__(self, *exception):
         with self.process:
             self.process.stdin.close()
+
+
+def prove(baked, interpreter, folder, examples, **settings):
+    """How often what happened, once a machine has had so many runs on a copy of a project and found nothing."""
+    project = Path(shutil.copytree(baked, folder / baked.name))
+    run(["python", "manage.py", "migrate", "--verbosity", "0"], project, interpreter, **SETTINGS | settings)
+    with Project(project, interpreter, **settings) as driven:
+        run_state_machine_as_test(
+            machine_for(driven),
+            settings=hypothesis_settings(
+                max_examples=examples,
+                stateful_step_count=30,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                suppress_health_check=[*HealthCheck],
+            ),
+        )
+    return driven.counts
 
 
 def machine_for(project):
