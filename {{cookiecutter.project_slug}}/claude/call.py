@@ -139,14 +139,14 @@ class Call(AnswerReader):
         if failure is None:
             declined = self.stop_reason == "refusal"
             self.outcome = "left" if not self.is_whole else "declined" if declined else "answered"
+            line = "Claude call %s: %d tokens in, %d out, %.1f s, request id %s"
             counts = (self.usage.all_input_tokens, self.usage.output_tokens, self.seconds)
-            values = (self.outcome, *counts, self.anthropic_request_id)
-            logger.info("Claude call %s: %d tokens in, %d out, %.1f s, request id %s", *values, extra=self.log_fields())
+            logger.info(line, self.outcome, *counts, self.anthropic_request_id, extra=self.log_fields())
         else:
             self.outcome = failure.kind
-            extra, values = self.log_fields(), (failure.kind, failure.detail, self.anthropic_request_id)
-            about = self.unexpected
-            logger.log(failure.level, "Claude call failed: %s, %s, request id %s", *values, exc_info=about, extra=extra)
+            values = (failure.kind, failure.detail, self.anthropic_request_id)
+            line = "Claude call failed: %s, %s, request id %s"
+            logger.log(failure.level, line, *values, exc_info=self.unexpected, extra=self.log_fields())
             self.unexpected = None
 
 
