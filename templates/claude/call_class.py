@@ -151,6 +151,13 @@ def as_failure(error: Exception) -> Failure:
         return Failure("unexpected", type(error).__name__)
 
 
+def raise_refusal(responses: Sequence[tuple[Any, Any]]) -> None:
+    """What the first receiver that refused or broke has raised."""
+    for _, raised in responses:
+        if isinstance(raised, Exception):
+            raise raised if isinstance(raised, Failure) else Failure("unexpected", type(raised).__name__)
+
+
 def is_of_the_call(error: BaseException) -> bool:
     """Whether the SDK or this package raised an error, and not the code in the block."""
     packages = [module.split(".")[0] for module in failures.modules_of(error)]

@@ -81,11 +81,11 @@ def store_result(item: BatchItem, result: Any) -> Failure | None:
     return failure
 
 
-def end(item: BatchItem, call: Call, outcome: str, message: str = "", *, is_told: bool = False) -> None:
+def end(item: BatchItem, call: Call, outcome: str, message: str = "", *, is_delivered: bool = False) -> None:
     """Stores the end of an item, once, together with what the receivers of `call_ended` write down."""
     with transaction.atomic():
         pending = BatchItem.objects.filter(pk=item.pk, outcome=BatchItem.PENDING)
-        if pending.update(outcome=outcome, message=message, ended_at=timezone.now(), is_told=is_told):
+        if pending.update(outcome=outcome, message=message, ended_at=timezone.now(), is_delivered=is_delivered):
             call.outcome = outcome
             call_ended.send_robust(Call, call=call)
 
@@ -99,10 +99,10 @@ def end_rest(batch: Batch) -> None:
     close(batch, Batch.State.ENDED)
 
 
-def fail(batch: Batch, failure: Failure, *, is_told: bool = False) -> None:
+def fail(batch: Batch, failure: Failure, *, is_delivered: bool = False) -> None:
     """Ends a batch that the API does not have."""
     for item in batch.items.filter(outcome=BatchItem.PENDING):
-        end(item, call_for(item), failure.kind, is_told=is_told)
+        end(item, call_for(item), failure.kind, is_delivered=is_delivered)
     close(batch, Batch.State.FAILED)
 
 
