@@ -62,7 +62,7 @@ def end_and_die(*args, **kwargs):
 if where == ["sending"]:
     batches.ask = die
 elif where == ["noting its id"]:
-    batches.found = die
+    batches.note_id = die
 elif where == ["storing"]:
     batch_results.end = end_and_die
 elif where == ["closing"]:

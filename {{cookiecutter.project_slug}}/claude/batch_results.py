@@ -3,11 +3,12 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.models import Count
 from django.utils import timezone
 
@@ -32,6 +33,14 @@ def call_for(item: BatchItem, request: Mapping[str, Any] | None = None) -> Call:
     call.id, call.is_batch = item.pk, True
     call._started -= (timezone.now() - item.batch.created_at).total_seconds()
     return call
+
+
+@contextmanager
+def whole_transaction(*, durable: bool = False) -> Iterator[None]:
+    """A transaction for receivers. It raises where one has broken it, as Django would roll it back without a word."""
+    with transaction.atomic(durable=durable):
+        yield
+        Batch.objects.exists()
 
 
 def store_results(batch: Batch) -> None:
@@ -83,11 +92,18 @@ def store_result(item: BatchItem, result: Any) -> Failure | None:
 
 def end(item: BatchItem, call: Call, outcome: str, message: str = "", *, is_delivered: bool = False) -> None:
     """Stores the end of an item, once, together with what the receivers of `call_ended` write down."""
-    with transaction.atomic():
+    call.outcome = outcome
+
+    def store() -> None:
         pending = BatchItem.objects.filter(pk=item.pk, outcome=BatchItem.PENDING)
         if pending.update(outcome=outcome, message=message, ended_at=timezone.now(), is_delivered=is_delivered):
-            call.outcome = outcome
             call_ended.send_robust(Call, call=call)
+
+    try:
+        with whole_transaction():
+            store()
+    except Error:  # without the transaction, a receiver that fails takes nothing from the others, or from the answer
+        store()
 
 
 def end_rest(batch: Batch) -> None:

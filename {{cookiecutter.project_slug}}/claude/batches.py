@@ -19,12 +19,12 @@ from typing import Any
 from asgiref.sync import sync_to_async
 # % endif
 from django.conf import settings
-from django.db import Error, transaction
+from django.db import Error
 from django.dispatch import Signal
 from django.utils import timezone
 
 from claude.batch_api import ask, asking, first_id, newest_batches
-from claude.batch_results import RESULTS_LIVE, call_for, end_rest, fail, store_results
+from claude.batch_results import RESULTS_LIVE, call_for, end_rest, fail, store_results, whole_transaction
 from claude.calls import Call, call_ended, call_starting, raise_refusal
 from claude.failures import Failure, text_at
 from claude.models import Batch, BatchItem
@@ -72,7 +72,7 @@ def submit(requests: Mapping[str, Mapping[str, Any]], *, user: Any = None, purpo
             raise
         return batch
     try:
-        found(batch, response["id"])
+        note_id(batch, response["id"])
     except Error as error:
         values = (batch.pk, response["id"], type(error).__name__)
         logger.error("Batch %s is %s at the API, and was not stored: %s", *values)
@@ -99,7 +99,7 @@ def store(batch: Batch, requests: Mapping[BatchItem, Mapping[str, Any]]) -> None
     calls_of_items = [call_for(item, request) for item, request in requests.items()]
     started: list[Call] = []
     try:
-        with transaction.atomic(durable=True):
+        with whole_transaction(durable=True):
             batch.save(force_insert=True)
             BatchItem.objects.bulk_create(requests, batch_size=1000)
             raise_refusal(batch_starting.send_robust(Batch, batch=batch, calls=calls_of_items))
@@ -113,7 +113,7 @@ def store(batch: Batch, requests: Mapping[BatchItem, Mapping[str, Any]]) -> None
         raise
 
 
-def found(batch: Batch, anthropic_batch_id: str) -> None:
+def note_id(batch: Batch, anthropic_batch_id: str) -> None:
     batch.anthropic_batch_id, batch.state = anthropic_batch_id, Batch.State.IN_PROGRESS
     batch.save(update_fields=["anthropic_batch_id", "state"])
 
@@ -186,7 +186,7 @@ def find(batch: Batch) -> bool:
             if listed["processing_status"] != "ended":
                 others += 1
             elif first_id(listed["id"]) in ids:
-                found(batch, listed["id"])
+                note_id(batch, listed["id"])
                 return True
     if others:
         logger.warning("Batch %s may be one of %d under way at the API: that shows once they end", batch.pk, others)
@@ -201,11 +201,13 @@ def deliver() -> Counter[str]:
     waiting = BatchItem.objects.filter(is_delivered=False).exclude(outcome=BatchItem.PENDING)
     for item_id in list(waiting.order_by("ended_at").values_list("pk", flat=True)):
         try:
-            with transaction.atomic():
-                if waiting.filter(pk=item_id).update(is_delivered=True):
+            with whole_transaction():
+                is_ours = waiting.filter(pk=item_id).update(is_delivered=True)
+                if is_ours:
                     item = BatchItem.objects.select_related("batch__user").get(pk=item_id)
                     batch_item_ended.send(BatchItem, item=item)
-                    done["delivered"] += 1
+            if is_ours:
+                done["delivered"] += 1
         except Exception:
             done["failures"] += 1
             logger.exception("A receiver failed with item %s of a batch: it comes again", item_id)

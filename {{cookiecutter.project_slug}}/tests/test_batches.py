@@ -1,5 +1,6 @@
 """Batches: sent once, collected whatever happens, and each item delivered once, with a success or failure of its own."""
 
+import contextlib
 import json
 import logging
 import uuid
@@ -11,7 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 # % endif
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 from pydantic import BaseModel
 
@@ -267,6 +268,42 @@ def test_a_receiver_that_fails_gets_the_item_again_and_holds_up_no_other(connect
     assert state_of(second) == "ended"
 
 
+def break_the_transaction(**kwargs):
+    """As Django sees it: a statement has failed, whatever becomes of the exception."""
+    with contextlib.suppress(IntegrityError):
+        Batch.objects.create(pk=Batch.objects.get().pk, size=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_that_the_database_refuses_takes_nothing_from_the_result_and_from_other_receivers(connect):
+    seen = []
+
+    def note(call, **kwargs):
+        seen.append(call.outcome)
+        Batch.objects.filter(pk=batch.pk).update(purpose=call.outcome)
+
+    connect(calls.call_ended, break_the_transaction)
+    connect(calls.call_ended, note)
+    batch = batches.submit(requests(a="Hello"))
+    assert batches.collect() == {"ended": 1, "delivered": 1}
+    assert (outcomes(batch), state_of(batch), batch.purpose) == ({"a": "answered"}, "ended", "answered")
+    assert set(seen) == {"answered"}
+
+
+def test_what_was_not_stored_is_not_sent(connect, wire):
+    connect(calls.call_starting, break_the_transaction)
+    with pytest.raises(DatabaseError):
+        batches.submit(requests(a="Hello"))
+    assert (wire, Batch.objects.count()) == ([], 0)
+
+
+def test_what_was_not_stored_is_not_delivered(connect, caplog):
+    connect(batches.batch_item_ended, break_the_transaction)
+    batches.submit(requests(a="Hello"))
+    assert batches.collect() == {"ended": 1, "failures": 1}
+    assert "A receiver failed with item" in caplog.text
+
+
 def test_the_first_end_of_an_item_is_the_last_whoever_else_stores_it(connect):
     ended = []
 
@@ -365,7 +402,7 @@ def test_an_id_that_cannot_be_stored_is_in_the_log_and_the_batch_is_found_again(
 
     replies(known())
     with monkeypatch.context() as patch:
-        patch.setattr(batches, "found", broken)
+        patch.setattr(batches, "note_id", broken)
         batch = batches.submit(requests(a="Yes?", b="No?"))
     assert (state_of(batch), batch.anthropic_batch_id) == ("submitting", "")
     assert f"Batch {batch.pk} is msgbatch_1 at the API" in caplog.text
