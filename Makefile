@@ -108,6 +108,14 @@ soak: setup ## Half an hour of mixed traffic, in which nothing may grow or get l
 disasters: setup ## Kill a worker and PostgreSQL under load, and look for lost answers: A="--view-style async"
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/disasters.py $(A)
 
+.PHONY: chaos
+chaos: setup ## Kill workers at random while users ask, and compare the ledger with what the API saw: A="--minutes 1"
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/chaos.py $(A)
+
+.PHONY: overhead
+overhead: setup ## Measure what the ledger and the budgets add to a call: A="--view-style async --rounds 100"
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/overhead.py $(A)
+
 .PHONY: pictures
 pictures: setup ## Take the pictures in the README again (needs Chromium)
 	PYTHONPATH=tests:tests/support:tests/page $(BIN)/python docs/pictures.py

@@ -1,15 +1,18 @@
 def claim(question: Question) -> Turn:
     """The turn of a question, ours to answer or with its answer. Raises `Refused` while another request is answering it.
 
-    A question that has no key and stands alone gets a turn that is not kept. No database connection is held afterwards: the
-    user of an answer that was given before may be slow to read it.
+    A question that has no key and stands alone gets a turn that is not kept. Afterwards the database connection is given
+    back, as the user of an answer that was given before may be slow to read it; `calls.open` does so for the others.
     """
+    turn = None
     try:
-        return claim_in_database(question)
+        turn = claim_in_database(question)
+        return turn
     except Error as error:
         raise database_failure(error) from None
     finally:
-        release_connections()
+        if turn is None or turn.is_over:
+            release_connections()
 
 
 def claim_in_database(question: Question) -> Turn:

@@ -14,9 +14,11 @@ from environments import PYTHONS, find_python, run
 from own_tests import ON_POSTGRESQL, ids, number_passed
 from postgres_server import OnPostgreSQL, postgresql
 from production import SETTINGS, by_turns, change_line, until, variants
+from spending_machine import prove
 
 STREAMS, POOL = 50, 2
 WORDS = ["one ", "two "]
+MONEY_FOR_THREE = "0.06"  # of claude-sonnet-4-6: $0.0154 for 1,024 tokens, and the question
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +198,57 @@ def test_of_many_clicks_with_one_id_one_is_paid_for(served, lane):
     assert len(lane.requests()) == 1
     assert served.user().post("/chat/ask/", click).json["answer"] == "".join(WORDS)
     assert len(lane.requests()) == 1
+
+
+@pytest.fixture
+def second(served, production, lane, tmp_path):
+    """Another server of the same project, as on another machine: it shares the database, and nothing else."""
+    answers = {"view_style": served.view_style, "client_wrapper": served.client_wrapper, **on_postgresql}
+    settings = {"WEB_WORKERS": "2", "WEB_THREADS": "30", "DATABASE_POOL": str(POOL), "change": wait_for_connections(60)}
+    with production.serve(answers, tmp_path, lane.base_url, **settings) as second:
+        yield second
+
+
+@served_by_turns("streaming", "async")
+def test_two_servers_on_one_database_keep_to_one_budget_and_answer_one_click_once(served, second, lane, server):
+    name = served.settings["DATABASE_URL"].rpartition("/")[2]
+    servers = [served, second]
+    lane.script(otherwise=Answer(deltas=WORDS, held=True))
+
+    def statuses(user, questions, number):
+        """Of so many questions, put to both servers at once; those that are asked wait until all others are refused."""
+        before = len(lane.requests())
+        with ThreadPoolExecutor(len(questions)) as pool:
+            replies = [
+                pool.submit(servers[count % 2].user(user).post, "/chat/ask/", question)
+                for count, question in enumerate(questions)
+            ]
+            lane.wait(arrived=before + number, timeout=60)
+            until(lambda: sum(reply.done() for reply in replies) == len(questions) - number, seconds=60)
+            for call in lane.requests()[before:]:
+                lane.release(len(WORDS) + 1, request=call.index)
+            found = sorted(reply.result().status for reply in replies)
+        assert len(lane.requests()) == before + number
+        return found
+
+    click = {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
+    assert statuses("user", [click] * 12, 1) == [200] + [409] * 11
+    questions = [{"prompt": f"Question {number}"} for number in range(50)]
+    assert statuses("user", questions[:20], 8) == [200] * 8 + [429] * 12  # USAGE_CALLS_AT_ONCE
+    # Money for three.
+    another = "(SELECT id FROM accounts_user WHERE username = 'another')"
+    server.ask(f"INSERT INTO usage_userbudget (user_id, day) VALUES ({another}, {MONEY_FOR_THREE})", name)
+    assert statuses("another", questions, 3) == [200] * 3 + [402] * 47
+    spent = "SELECT sum(amount) FROM usage_dailyspending WHERE user_id IS NULL"
+    assert server.ask(spent, name) == server.ask("SELECT sum(cost) FROM usage_ledgerentry", name)
+    assert server.ask("SELECT count(*) FROM usage_reservation", name) == ["0"]
+
+
+def test_the_ledger_is_what_was_spent_on_postgresql_too(bake, environment, server, tmp_path):
+    """As in projects/test_spending.py on SQLite, with fewer runs."""
+    baked = bake(**on_postgresql)
+    url = server.create("spending")
+    assert prove(baked, environment(baked, find_python("oldest")), tmp_path, examples=20, DATABASE_URL=url)["begun 200"]
 
 
 OLD = "UPDATE chat_conversation SET updated_at = now() - interval '2 days' WHERE id = '{}'"

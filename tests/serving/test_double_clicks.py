@@ -199,6 +199,28 @@ def test_of_twenty_clicks_in_two_processes_one_is_paid_for(served, lane, click, 
     assert not log.records(level="ERROR")
 
 
+MONEY_FOR_THREE = 0.06  # of claude-sonnet-4-6: $0.0154 for 1,024 tokens, and the question
+
+
+@pytest.mark.parametrize(
+    "served", [answers for answers in variants(*STYLES) if answers["client_wrapper"]], indirect=True, ids=name_of
+)
+def test_with_money_for_three_fifty_at_once_in_two_processes_make_three_calls(served, lane):
+    with closing(sqlite3.connect(served.project / "db.sqlite3", timeout=20)) as database:
+        another = "SELECT id, ? FROM accounts_user WHERE username = 'another'"
+        database.execute(f"INSERT OR REPLACE INTO usage_userbudget (user_id, day) {another}", [MONEY_FOR_THREE])
+        database.commit()
+    lane.script(otherwise=Answer(deltas=WORDS, held=True))
+    users = [served.user("another") for _ in range(50)]
+    with ThreadPoolExecutor(len(users)) as pool:
+        replies = [pool.submit(user.post, ASK, {"prompt": "Why?"}) for user in users]
+        lane.wait(arrived=3, timeout=60)
+        until(lambda: sum(reply.done() for reply in replies) == 47, seconds=60)
+        lane.release(3 * (len(WORDS) + 1))
+        assert sorted(reply.result().status for reply in replies) == [200] * 3 + [402] * 47
+    assert len(lane.requests()) == 3
+
+
 def opened(user, reply):
     """The conversation that a question without a script leads to."""
     assert reply.status == 302

@@ -3,7 +3,7 @@
 It says in `alive_at` that they are being answered: a turn whose process has been silent for LEASE seconds is dead, and may
 be asked again. It stores what has come of their answers, and how they ended. A database that is locked, full or gone
 delays no user: an answer that it does not take waits here, in memory, and is tried again. The thread holds no connection
-between its rounds.
+to a server between its rounds.
 """
 
 import logging
@@ -86,7 +86,7 @@ class Keeper:
         except Error:
             return  # the database is not there: what is late stays so
         finally:
-            release_connections()
+            self._release()
         late, self._late = self._late, []
         for ended in late:
             self._store(ended)
@@ -112,6 +112,11 @@ class Keeper:
                 del self._alive[turn.pk], self._stored[turn.pk]
         finally:
             ended.over.set()  # whoever waits would wait in vain
+            self._release()
+
+    def _release(self) -> None:
+        # Of a file of SQLite, whoever closes the last connection waits for the disk: this one is there for the others.
+        if connection.vendor != "sqlite":
             release_connections()
 
     def _start(self) -> None:

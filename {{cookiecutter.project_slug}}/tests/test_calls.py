@@ -13,6 +13,7 @@ from django.db import connection
 
 from claude import calls
 from claude.answers import Usage
+from claude.call import as_failure
 from claude.failures import Failure, Refused
 from tests.asking import ask, within_a_call
 from tests.endpoints import PATHS
@@ -226,7 +227,7 @@ def test_a_failure_has_nothing_of_the_error_that_it_stands_for(monkeypatch, capl
 def test_an_error_nobody_can_classify_is_a_failure_all_the_same(monkeypatch, caplog):
     error = anthropic.APIStatusError("a secret", response=httpx2.Response(400, request=REQUEST), body=None)
     error.response = None
-    assert calls.as_failure(error).kind == "unexpected"
+    assert as_failure(error).kind == "unexpected"
 
 
 def test_the_sdk_s_own_surprise_is_an_error_without_its_traceback(caplog):

@@ -11,7 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from claude import calls, capabilities, client, model_checks
+from claude import capabilities, client, model_checks
+from claude.call import as_failure
 from claude.failures import value_at
 
 # Where the API says what it takes.
@@ -34,7 +35,7 @@ class Command(BaseCommand):
             except KeyboardInterrupt:
                 raise CommandError("Stopped.", returncode=130) from None
             except Exception as error:
-                failure = calls.as_failure(error)
+                failure = as_failure(error)
                 raise CommandError(f"{name}: {failure.sentence} ({failure.detail or failure.kind}).") from None
             described = ", ".join(summary(told)) or "the API does not say what it can do"
             self.stdout.write(f"{name} is {model}: {described}.")

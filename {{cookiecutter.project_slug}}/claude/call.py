@@ -1,3 +1,29 @@
+"""A call to Claude under way: what is known of it, and how it ended.
+
+`claude.calls.open` is the one way to make one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from django.dispatch import Signal
+
+from claude import failures
+from claude.deadline import Deadline
+from claude.failures import Failure
+from claude.messages import request_to
+from claude.reader import AnswerReader
+
+logger = logging.getLogger("claude")
+
 # Sent before each call, with `call`. A receiver that raises `claude.failures.Refused` keeps it from being made.
 call_starting = Signal()
 # Sent after each call that `call_starting` was sent for, with `call`, however it ended. What a receiver raises is logged.
@@ -182,5 +208,3 @@ def release_connections() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()
-
-
