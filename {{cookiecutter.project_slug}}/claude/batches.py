@@ -25,7 +25,8 @@ from django.utils import timezone
 
 from claude.batch_api import ask, asking, first_id, newest_batches
 from claude.batch_results import RESULTS_LIVE, call_for, end_rest, fail, store_results, whole_transaction
-from claude.calls import Call, call_ended, call_starting, raise_refusal
+from claude.call import raise_refusal
+from claude.calls import Call, call_ended, call_starting
 from claude.failures import Failure, text_at
 from claude.models import Batch, BatchItem
 
