@@ -102,8 +102,8 @@ def test_script_and_style_are_small(page):
     sizes = page.evaluate("performance.getEntriesByType('resource').map((one) => [one.name, one.decodedBodySize])")
     ours = {name: size for name, size in sizes if name.endswith((".js", ".css"))}
     assert len(ours) == 5
-    # 3 KB more than 30: 5 KB of it are the style that every page shares.
-    assert sum(ours.values()) < 33_000
+    # 4 KB more than 30: 5 KB of it are the style that every page shares.
+    assert sum(ours.values()) < 34_000
 
 
 @pytest.mark.parametrize(("path", "title"), [("/", "Ask Claude"), ("/accounts/sign-in/", "Sign in")])

@@ -158,7 +158,8 @@ def test_an_answer_may_fit_a_schema():
     assert caught.value.kind == "misfit"
 
 
-def test_a_batch_goes_out_in_one_request_without_what_no_batch_takes(wire):
+def test_a_batch_goes_out_in_one_request_without_what_no_batch_takes(wire, settings):
+    settings.CLAUDE_EFFORT = settings.CLAUDE_THINKING = ""
     request = build_request("Hello", previous_message_id="") | {"stream": True, "fallbacks": [], "timeout": 5}
     batch = batches.submit({"a": request})
     (sent,) = wire

@@ -32,11 +32,11 @@ from tests.test_isolation import ROUTES, filled
 
 BASE_DIR = settings.BASE_DIR
 TEMPLATES = [*BASE_DIR.glob("*/templates/**/*.html"), *BASE_DIR.glob("templates/*.html")]
-# Calls, checks and settings have sentences for operators.
+# A call, checks and settings have sentences for operators.
 SOURCES = [
     path
     for path in BASE_DIR.glob("*/*.py")
-    if path.parent.name not in ("tests", "e2e") and not path.stem.endswith(("calls", "checks", "settings"))
+    if path.parent.name not in ("tests", "e2e") and not path.stem.endswith(("call", "checks", "settings"))
 ]
 # What takes a sentence that is marked, or one for operators.
 TAKE_SENTENCES = {"_", "gettext", "ngettext", "ngettext_lazy", "info", "warning", "error", "exception", "log"}
