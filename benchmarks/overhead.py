@@ -23,7 +23,6 @@ from postgres_server import OnPostgreSQL, postgresql
 
 MOST = 5.0  # milliseconds, at the median
 WARM_UP = 20  # questions: with the first, much is loaded
-LIMITS = {"USAGE_USER_DAY": "100000", "USAGE_USER_MONTH": "100000", "USAGE_PROJECT_MONTH": "100000"}
 SERVERS = {"usage": True, "without": False, "control": False}
 WAYS = {"JSON": traffic.ASK, "first event of a stream": traffic.STREAM, "whole stream": traffic.STREAM}
 
@@ -62,7 +61,7 @@ def compare(production, folder, lane, answers, rounds):
         served = {}
         for name, usage in SERVERS.items():
             (folder / name).mkdir(parents=True)
-            place = production.serve(answers | {"usage": usage}, folder / name, lane.base_url, **LIMITS)
+            place = production.serve(answers | {"usage": usage}, folder / name, lane.base_url)
             served[name] = running.enter_context(place)
         for way in WAYS:
             taken, cpu = {name: [] for name in served}, dict.fromkeys(served, 0.0)

@@ -33,7 +33,18 @@ BUILDS = {
 }
 """Either server, database, package manager and way to static files. To build one takes half a minute of a core."""
 
-CODE = {"accounts", "chat", "claude", "config", "prompts", "static", "templates", "manage.py", "pyproject.toml"}
+CODE = {
+    "accounts",
+    "chat",
+    "claude",
+    "config",
+    "prompts",
+    "static",
+    "templates",
+    "usage",
+    "manage.py",
+    "pyproject.toml",
+}
 
 
 def hadolint(*paths):

@@ -201,18 +201,20 @@ def test_of_many_clicks_with_one_id_one_is_paid_for(served, lane):
 
 
 @pytest.fixture
-def second(served, production, lane, tmp_path):
-    """Another server of the same project, as on another machine: it shares the database, and nothing else."""
-    answers = {"view_style": served.view_style, "client_wrapper": served.client_wrapper, **on_postgresql}
+def servers(answers, production, lane, tmp_path):
+    """Two servers of the same project, as on two machines: they share the database, and nothing else."""
     settings = {"WEB_WORKERS": "2", "WEB_THREADS": "30", "DATABASE_POOL": str(POOL), "change": wait_for_connections(60)}
-    with production.serve(answers, tmp_path, lane.base_url, **settings) as second:
-        yield second
+    settings["USAGE_CALLS_AT_ONCE"] = "8"
+    with (
+        production.serve(answers, tmp_path / "one", lane.base_url, **settings) as one,
+        production.serve(answers, tmp_path / "two", lane.base_url, **settings) as two,
+    ):
+        yield [one, two]
 
 
-@served_by_turns("streaming", "async")
-def test_two_servers_on_one_database_keep_to_one_budget_and_answer_one_click_once(served, second, lane, server):
-    name = served.settings["DATABASE_URL"].rpartition("/")[2]
-    servers = [served, second]
+@pytest.mark.parametrize("answers", by_turns("streaming", "async", **on_postgresql), ids=name_of)
+def test_two_servers_on_one_database_keep_to_one_budget_and_answer_one_click_once(servers, lane, server):
+    name = servers[0].settings["DATABASE_URL"].rpartition("/")[2]
     lane.script(otherwise=Answer(deltas=WORDS, held=True))
 
     def statuses(user, questions, number):
@@ -234,7 +236,7 @@ def test_two_servers_on_one_database_keep_to_one_budget_and_answer_one_click_onc
     click = {"prompt": "Why is the sky blue?", "idempotency_key": str(uuid.uuid4())}
     assert statuses("user", [click] * 12, 1) == [200] + [409] * 11
     questions = [{"prompt": f"Question {number}"} for number in range(50)]
-    assert statuses("user", questions[:20], 8) == [200] * 8 + [429] * 12  # USAGE_CALLS_AT_ONCE
+    assert statuses("user", questions[:20], 8) == [200] * 8 + [429] * 12
     # Money for three.
     another = "(SELECT id FROM accounts_user WHERE username = 'another')"
     server.ask(f"INSERT INTO usage_userbudget (user_id, day) VALUES ({another}, {MONEY_FOR_THREE})", name)

@@ -49,6 +49,11 @@ SETTINGS = {
     "ALLOWED_HOSTS": "127.0.0.1,example.com",
     "DATABASE_PATH": "db.sqlite3",
     "WEB_WORKERS": "1",
+    # Most tests ask as one user, and more than a user may.
+    "USAGE_CALLS_AT_ONCE": "1000",
+    "USAGE_USER_DAY": "100000",
+    "USAGE_USER_MONTH": "100000",
+    "USAGE_PROJECT_MONTH": "100000",
 }
 
 
