@@ -5,9 +5,9 @@
 INSTALLED_APPS += ["usage"]
 
 # What each user may spend on a day and in a month, and all together in a month.
-USAGE_USER_DAY = config("USAGE_USER_DAY", default="5", cast=dollars)
-USAGE_USER_MONTH = config("USAGE_USER_MONTH", default="50", cast=dollars)
-USAGE_PROJECT_MONTH = config("USAGE_PROJECT_MONTH", default="500", cast=dollars)
+USAGE_USER_DAY = config("USAGE_USER_DAY", default="5", cast=amount)
+USAGE_USER_MONTH = config("USAGE_USER_MONTH", default="50", cast=amount)
+USAGE_PROJECT_MONTH = config("USAGE_PROJECT_MONTH", default="500", cast=amount)
 # How many calls a user may have under way at once.
 USAGE_CALLS_AT_ONCE = config("USAGE_CALLS_AT_ONCE", default=8, cast=int)
 # Who sees under each of their answers what it cost: everybody, staff or nobody.

@@ -49,5 +49,5 @@ def status_of(reply, method="POST"):
         assert content["status"] == reply.status
         return reply.status
     answer = content["answers"][0] if "answers" in content else content
-    assert answer.keys() in ({"answer", "stop_reason", "usage"}, {"error", "status"})
+    assert answer.keys() in ({"answer", "stop_reason", "usage", "cost"}, {"error", "status"})
     return answer.get("status", 200)

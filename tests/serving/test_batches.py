@@ -1,4 +1,4 @@
-"""Wherever a process dies, a batch is sent once, and each of its items is stored, paid and told of once."""
+"""Wherever a process dies, a batch is sent once, and each of its items is stored, paid and delivered once."""
 
 import json
 import shutil
@@ -62,7 +62,7 @@ def end_and_die(*args, **kwargs):
 if where == ["sending"]:
     batches.ask = die
 elif where == ["noting its id"]:
-    batches.found = die
+    batches.note_id = die
 elif where == ["storing"]:
     batch_results.end = end_and_die
 elif where == ["closing"]:
@@ -76,7 +76,7 @@ else:
     found = {
         "states": list(Batch.objects.values_list("state", flat=True)),
         "outcomes": dict(BatchItem.objects.values_list("key", "outcome")),
-        "told": sorted(get_user_model().objects.filter(username__lte="9").values_list("username", flat=True)),
+        "delivered": sorted(get_user_model().objects.filter(username__lte="9").values_list("username", flat=True)),
         "ledger": sorted(LedgerEntry.objects.values_list("outcome", flat=True)),
         "held": Reservation.objects.count(),
     }
@@ -139,10 +139,10 @@ def script_items(lane):
 
 def check_whole(batches):
     """All is there once, and nothing is left to do."""
-    assert "told" not in batches.run("collect")
+    assert "delivered" not in batches.run("collect")
     found = json.loads(batches.run("show"))
     assert found["outcomes"] == OUTCOMES
-    assert found["told"] == sorted(OUTCOMES)
+    assert found["delivered"] == sorted(OUTCOMES)
     assert found["ledger"] == sorted(OUTCOMES.values())
     assert (found["states"], found["held"], batches.made()) == (["ended"], 0, 1)
 
@@ -177,10 +177,10 @@ def check_found(batches):
 def test_a_batch_whose_process_died_before_it_was_sent_has_failed_and_is_not_sent(batches):
     batches.die("submit", "sending")
     assert json.loads(batches.run("show"))["held"] == 4
-    assert batches.run("collect") == "{'failed': 1, 'told': 4}"
+    assert batches.run("collect") == "{'failed': 1, 'delivered': 4}"
     found = json.loads(batches.run("show"))
     assert (found["states"], found["ledger"], found["held"], batches.made()) == (["failed"], [], 0, 0)
-    assert found["told"] == sorted(OUTCOMES)
+    assert found["delivered"] == sorted(OUTCOMES)
 
 
 @on("sync", "async")
@@ -190,7 +190,7 @@ def test_wherever_a_process_dies_that_collects_the_next_one_does_the_rest(batche
     for where in ("storing", "closing", "telling"):
         batches.die("collect", where)
     found = json.loads(batches.run("show"))
-    assert (found["outcomes"], found["told"]) == (OUTCOMES, ["3"])
+    assert (found["outcomes"], found["delivered"]) == (OUTCOMES, ["3"])
     assert found["ledger"] == sorted(OUTCOMES.values())
     batches.run("collect")
     check_whole(batches)

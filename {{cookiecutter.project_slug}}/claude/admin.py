@@ -10,6 +10,8 @@ from claude.models import Batch, BatchItem
 
 
 class ReadOnly(admin.ModelAdmin):
+    """Records that nobody adds, changes or deletes by hand."""
+
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -41,10 +43,10 @@ class BatchAdmin(ReadOnly):
 
 @admin.register(BatchItem)
 class BatchItemAdmin(ReadOnly):
-    list_display = ("key", "batch", "model", "outcome", "is_told", "ended_at")
-    list_filter = ("outcome", "is_told")
+    list_display = ("key", "batch", "model", "outcome", "is_delivered", "ended_at")
+    list_filter = ("outcome", "is_delivered")
     search_fields = ("=id", "=key", "=batch__id")
-    fields = readonly_fields = ("id", "batch", "key", "model", "outcome", "is_told", "ended_at")
+    fields = readonly_fields = ("id", "batch", "key", "model", "outcome", "is_delivered", "ended_at")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """An address such as `?message__icontains=…` would tell what an answer says."""

@@ -71,8 +71,8 @@ def method(sdk: Any, what: str) -> Callable[..., Any]:
 @async_to_sync
 async def ask(what: str, *args: Any, **options: Any) -> Any:
     """What a method of the SDK's `messages.batches` gives, as JSON; empty where that is nothing of the API."""
-    told = await method(client.aget_client(), what)(*args, **options)
-    return told.to_dict(mode="json", warnings=False) if hasattr(told, "to_dict") else {}
+    response = await method(client.aget_client(), what)(*args, **options)
+    return response.to_dict(mode="json", warnings=False) if hasattr(response, "to_dict") else {}
 
 
 @async_to_sync
@@ -95,8 +95,8 @@ async def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -
 # % else
 def ask(what: str, *args: Any, **options: Any) -> Any:
     """What a method of the SDK's `messages.batches` gives, as JSON; empty where that is nothing of the API."""
-    told = method(client.get_client(), what)(*args, **options)
-    return told.to_dict(mode="json", warnings=False) if hasattr(told, "to_dict") else {}
+    response = method(client.get_client(), what)(*args, **options)
+    return response.to_dict(mode="json", warnings=False) if hasattr(response, "to_dict") else {}
 
 
 def read_results(anthropic_batch_id: str, take: Callable[[bytes], bool]) -> None:
@@ -122,12 +122,12 @@ def newest_batches(since: datetime) -> Iterator[dict[str, Any]]:
 
     after: Any = omit
     while True:
-        told = ask("list", limit=100, after_id=after)
-        for listed in told["data"]:
+        response = ask("list", limit=100, after_id=after)
+        for listed in response["data"]:
             if datetime.fromisoformat(listed["created_at"]) < since:
                 return
             yield listed
-        if not told.get("has_more"):
+        if not response.get("has_more"):
             return
         after = listed["id"]
 
@@ -144,8 +144,8 @@ class Lines:
         self._rest = rest if len(rest) <= body.LARGEST else b"!"
         for line in filter(bytes.strip, lines):
             try:
-                told = json.loads(line)
-                yield uuid.UUID(told["custom_id"]), told["result"]
+                response = json.loads(line)
+                yield uuid.UUID(response["custom_id"]), response["result"]
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 yield None, None
 

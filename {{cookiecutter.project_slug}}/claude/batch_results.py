@@ -3,11 +3,12 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.models import Count
 from django.utils import timezone
 
@@ -32,6 +33,14 @@ def call_for(item: BatchItem, request: Mapping[str, Any] | None = None) -> Call:
     call.id, call.is_batch = item.pk, True
     call._started -= (timezone.now() - item.batch.created_at).total_seconds()
     return call
+
+
+@contextmanager
+def whole_transaction(*, durable: bool = False) -> Iterator[None]:
+    """A transaction for receivers. It raises where one has broken it, as Django would roll it back without a word."""
+    with transaction.atomic(durable=durable):
+        yield
+        Batch.objects.exists()
 
 
 def store_results(batch: Batch) -> None:
@@ -81,13 +90,20 @@ def store_result(item: BatchItem, result: Any) -> Failure | None:
     return failure
 
 
-def end(item: BatchItem, call: Call, outcome: str, message: str = "", *, is_told: bool = False) -> None:
+def end(item: BatchItem, call: Call, outcome: str, message: str = "", *, is_delivered: bool = False) -> None:
     """Stores the end of an item, once, together with what the receivers of `call_ended` write down."""
-    with transaction.atomic():
+    call.outcome = outcome
+
+    def store() -> None:
         pending = BatchItem.objects.filter(pk=item.pk, outcome=BatchItem.PENDING)
-        if pending.update(outcome=outcome, message=message, ended_at=timezone.now(), is_told=is_told):
-            call.outcome = outcome
+        if pending.update(outcome=outcome, message=message, ended_at=timezone.now(), is_delivered=is_delivered):
             call_ended.send_robust(Call, call=call)
+
+    try:
+        with whole_transaction():
+            store()
+    except Error:  # without the transaction, a receiver that fails takes nothing from the others, or from the answer
+        store()
 
 
 def end_rest(batch: Batch) -> None:
@@ -99,10 +115,10 @@ def end_rest(batch: Batch) -> None:
     close(batch, Batch.State.ENDED)
 
 
-def fail(batch: Batch, failure: Failure, *, is_told: bool = False) -> None:
+def fail(batch: Batch, failure: Failure, *, is_delivered: bool = False) -> None:
     """Ends a batch that the API does not have."""
     for item in batch.items.filter(outcome=BatchItem.PENDING):
-        end(item, call_for(item), failure.kind, is_told=is_told)
+        end(item, call_for(item), failure.kind, is_delivered=is_delivered)
     close(batch, Batch.State.FAILED)
 
 

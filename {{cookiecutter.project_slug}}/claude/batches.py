@@ -1,8 +1,8 @@
 """Work that can wait, at half the price: many requests sent as one, which the API answers within a day.
 
 `submit` stores a batch, then sends it, once. `collect` asks how the batches are getting on, stores what has become of each
-item, and tells the receivers of `batch_item_ended`. Any number of processes may call it at any time: the database decides
-which of them stores an item, and which tells of it. docs/batches.md says what happens when one of them dies.
+item, and delivers it to the receivers of `batch_item_ended`. Any number of processes may call it at any time: the database
+decides which of them stores an item, and which delivers it. docs/batches.md says what happens when one of them dies.
 
 https://platform.claude.com/docs/en/build-with-claude/batch-processing
 """
@@ -19,12 +19,13 @@ from typing import Any
 from asgiref.sync import sync_to_async
 # % endif
 from django.conf import settings
-from django.db import Error, transaction
+from django.db import Error
 from django.dispatch import Signal
 from django.utils import timezone
 
 from claude.batch_api import ask, asking, first_id, newest_batches
-from claude.batch_results import RESULTS_LIVE, call_for, end_rest, fail, store_results
+from claude.batch_results import RESULTS_LIVE, call_for, end_rest, fail, store_results, whole_transaction
+from claude.call import raise_refusal
 from claude.calls import Call, call_ended, call_starting
 from claude.failures import Failure, text_at
 from claude.models import Batch, BatchItem
@@ -63,18 +64,19 @@ def submit(requests: Mapping[str, Mapping[str, Any]], *, user: Any = None, purpo
     sent = [{"custom_id": str(item.pk), "params": each} for item, each in items.items()]
     try:
         with asking("create", batch) as call:
-            told = ask("create", requests=sent)
-            if not re.fullmatch(r"[\w-]{1,255}", text_at(told, "id")):
+            response = ask("create", requests=sent)
+            if not re.fullmatch(r"[\w-]{1,255}", text_at(response, "id")):
                 raise Failure("unavailable", "the response is no batch")
     except Failure as failure:
         if call.outcome == "refused":
-            fail(batch, failure, is_told=True)
+            fail(batch, failure, is_delivered=True)
             raise
         return batch
     try:
-        found(batch, told["id"])
+        note_id(batch, response["id"])
     except Error as error:
-        logger.error("Batch %s is %s at the API, and was not stored: %s", batch.pk, told["id"], type(error).__name__)
+        values = (batch.pk, response["id"], type(error).__name__)
+        logger.error("Batch %s is %s at the API, and was not stored: %s", *values)
     return batch
 
 
@@ -98,13 +100,13 @@ def store(batch: Batch, requests: Mapping[BatchItem, Mapping[str, Any]]) -> None
     calls_of_items = [call_for(item, request) for item, request in requests.items()]
     started: list[Call] = []
     try:
-        with transaction.atomic(durable=True):
+        with whole_transaction(durable=True):
             batch.save(force_insert=True)
             BatchItem.objects.bulk_create(requests, batch_size=1000)
-            ask_receivers(batch_starting, Batch, batch=batch, calls=calls_of_items)
+            raise_refusal(batch_starting.send_robust(Batch, batch=batch, calls=calls_of_items))
             for call in calls_of_items:
                 started.append(call)
-                ask_receivers(call_starting, Call, call=call)
+                raise_refusal(call_starting.send_robust(Call, call=call))
     except Exception:
         for call in started:
             call.outcome = "refused"
@@ -112,23 +114,21 @@ def store(batch: Batch, requests: Mapping[BatchItem, Mapping[str, Any]]) -> None
         raise
 
 
-def ask_receivers(signal: Signal, sender: type, **what: Any) -> None:
-    """The first receiver that refused or broke counts."""
-    for _, raised in signal.send_robust(sender, **what):
-        if isinstance(raised, Exception):
-            raise raised if isinstance(raised, Failure) else Failure("unexpected", type(raised).__name__)
-
-
-def found(batch: Batch, anthropic_batch_id: str) -> None:
+def note_id(batch: Batch, anthropic_batch_id: str) -> None:
     batch.anthropic_batch_id, batch.state = anthropic_batch_id, Batch.State.IN_PROGRESS
     batch.save(update_fields=["anthropic_batch_id", "state"])
 
 
 def cancel(batch: Batch) -> None:
-    """Asks the API to stop. What it has answered by then is paid for, and comes with `collect` as ever."""
+    """Asks the API to stop. What it has answered by then is paid for, and comes with `collect` as ever.
+
+    Raises `Failure`, and ValueError while nobody knows whether the API has the batch.
+    """
+    if not batch.anthropic_batch_id:
+        raise ValueError(f"Batch {batch.pk} has no id of the API: `collect` finds out whether the API has it.")
     with asking("cancel", batch):
-        told = ask("cancel", batch.anthropic_batch_id)
-    note_state(batch, text_at(told, "processing_status"))
+        response = ask("cancel", batch.anthropic_batch_id)
+    note_state(batch, text_at(response, "processing_status"))
 
 
 # % if cookiecutter.view_style == "async"
@@ -143,7 +143,7 @@ def note_state(batch: Batch, status: str) -> None:
 
 
 def collect() -> Counter[str]:
-    """Follows all batches under way, and tells of the items that have ended. Counts what it did, and what failed."""
+    """Follows all batches under way, and delivers the items that have ended. Counts what it did, and what failed."""
     done: Counter[str] = Counter()
     for batch in list(Batch.objects.filter(state__in=UNDER_WAY).select_related("user").order_by("created_at")):
         try:
@@ -154,7 +154,7 @@ def collect() -> Counter[str]:
         except Error as error:
             done["failures"] += 1
             logger.error("Batch %s could not be stored: %s", batch.pk, type(error).__name__)
-    return done + tell()
+    return done + deliver()
 
 
 def follow(batch: Batch) -> None:
@@ -164,11 +164,11 @@ def follow(batch: Batch) -> None:
         end_rest(batch)
     elif batch.anthropic_batch_id or (age.total_seconds() > settings.CLAUDE_DEADLINE + 60 and find(batch)):
         with asking("retrieve", batch):
-            told = ask("retrieve", batch.anthropic_batch_id)
-        if text_at(told, "processing_status") == "ended":
+            response = ask("retrieve", batch.anthropic_batch_id)
+        if text_at(response, "processing_status") == "ended":
             store_results(batch)
         else:
-            note_state(batch, text_at(told, "processing_status"))
+            note_state(batch, text_at(response, "processing_status"))
 
 
 def find(batch: Batch) -> bool:
@@ -187,7 +187,7 @@ def find(batch: Batch) -> bool:
             if listed["processing_status"] != "ended":
                 others += 1
             elif first_id(listed["id"]) in ids:
-                found(batch, listed["id"])
+                note_id(batch, listed["id"])
                 return True
     if others:
         logger.warning("Batch %s may be one of %d under way at the API: that shows once they end", batch.pk, others)
@@ -196,17 +196,19 @@ def find(batch: Batch) -> bool:
     return False
 
 
-def tell() -> Counter[str]:
-    """Sends `batch_item_ended` for each item that has ended and was not told of yet."""
+def deliver() -> Counter[str]:
+    """Sends `batch_item_ended` for each item that has ended and was not delivered yet."""
     done: Counter[str] = Counter()
-    untold = BatchItem.objects.filter(is_told=False).exclude(outcome=BatchItem.PENDING)
-    for item_id in list(untold.order_by("ended_at").values_list("pk", flat=True)):
+    waiting = BatchItem.objects.filter(is_delivered=False).exclude(outcome=BatchItem.PENDING)
+    for item_id in list(waiting.order_by("ended_at").values_list("pk", flat=True)):
         try:
-            with transaction.atomic():
-                if untold.filter(pk=item_id).update(is_told=True):
+            with whole_transaction():
+                is_ours = waiting.filter(pk=item_id).update(is_delivered=True)
+                if is_ours:
                     item = BatchItem.objects.select_related("batch__user").get(pk=item_id)
                     batch_item_ended.send(BatchItem, item=item)
-                    done["told"] += 1
+            if is_ours:
+                done["delivered"] += 1
         except Exception:
             done["failures"] += 1
             logger.exception("A receiver failed with item %s of a batch: it comes again", item_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -175,6 +175,13 @@ def as_failure(error: Exception) -> Failure:
         return failures.classify(error)
     except Exception:
         return Failure("unexpected", type(error).__name__)
+
+
+def raise_refusal(responses: Sequence[tuple[Any, Any]]) -> None:
+    """What the first receiver that refused or broke has raised."""
+    for _, raised in responses:
+        if isinstance(raised, Exception):
+            raise raised if isinstance(raised, Failure) else Failure("unexpected", type(raised).__name__)
 
 
 def is_of_the_call(error: BaseException) -> bool:

@@ -79,7 +79,7 @@ class BatchItem(models.Model):
     message = models.TextField(blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
     # Whether every receiver of `batch_item_ended` has had it.
-    is_told = models.BooleanField(_("told"), default=False)
+    is_delivered = models.BooleanField(_("delivered"), default=False)
 
     class Meta:
         verbose_name = _("item of a batch")
@@ -87,7 +87,9 @@ class BatchItem(models.Model):
         constraints = [models.UniqueConstraint(fields=["batch", "key"], name="one_item_per_key")]
         indexes = [
             models.Index(
-                fields=["ended_at"], name="batch_items_to_tell", condition=Q(is_told=False) & ~Q(outcome="pending")
+                fields=["ended_at"],
+                name="batch_items_to_deliver",
+                condition=Q(is_delivered=False) & ~Q(outcome="pending"),
             )
         ]
 

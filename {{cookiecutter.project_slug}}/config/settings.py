@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 # % endif
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
 # % if cookiecutter.usage
-from usage.casts import dollars, email_addresses, json_object
+from usage.casts import amount, email_addresses, json_object
 from usage.mail import mail_settings
 # % endif
 {{ "" }}

@@ -7,6 +7,7 @@ question that begins with `fail` makes a call fail, one that begins with `play` 
 
 import ipaddress
 import itertools
+import json
 import os
 import socket
 import socketserver
@@ -194,3 +195,26 @@ def api(settings) -> Iterator[Api]:
         get_client().close()
         # % endif
         server.shutdown()
+
+
+@pytest.fixture
+def replies(api):
+    """replies(reply, …) has the API send one after the other: JSON, lines, a status without a body; None hangs up."""
+
+    def replies(*each):
+        left = iter(each)
+
+        def answer(connection):
+            reply = next(left)
+            if reply is None:
+                return False
+            status = reply if isinstance(reply, int) else 200
+            content = "" if isinstance(reply, int) else reply if isinstance(reply, str) else json.dumps(reply)
+            head = f"HTTP/1.1 {status} .\r\ncontent-type: application/json\r\ncontent-length: {len(content.encode())}\r\n\r\n"
+            connection.sendall((head + content).encode())
+            return True
+
+        api.answer = answer
+        return left
+
+    return replies

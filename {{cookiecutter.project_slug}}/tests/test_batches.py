@@ -1,5 +1,6 @@
-"""Batches: sent once, collected whatever happens, and each item told of once, with a success or failure of its own."""
+"""Batches: sent once, collected whatever happens, and each item delivered once, with a success or failure of its own."""
 
+import contextlib
 import json
 import logging
 import uuid
@@ -11,7 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 # % endif
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 from pydantic import BaseModel
 
@@ -42,8 +43,8 @@ def folder(settings, tmp_path):
 
 
 @pytest.fixture
-def told(connect):
-    """The items that were told of, by their keys."""
+def delivered(connect):
+    """The items that were delivered, by their keys."""
     keys = []
 
     def note(item, **kwargs):
@@ -51,29 +52,6 @@ def told(connect):
 
     connect(batches.batch_item_ended, note)
     return keys
-
-
-@pytest.fixture
-def replies(api):
-    """replies(reply, …) has the API send one after the other: JSON, lines, a status without a body; None hangs up."""
-
-    def replies(*each):
-        left = iter(each)
-
-        def answer(connection):
-            reply = next(left)
-            if reply is None:
-                return False
-            status = reply if isinstance(reply, int) else 200
-            content = "" if isinstance(reply, int) else reply if isinstance(reply, str) else json.dumps(reply)
-            head = f"HTTP/1.1 {status} .\r\ncontent-type: application/json\r\ncontent-length: {len(content.encode())}\r\n\r\n"
-            connection.sendall((head + content).encode())
-            return True
-
-        api.answer = answer
-        return left
-
-    return replies
 
 
 def requests(**prompts):
@@ -121,19 +99,19 @@ def lost(replies):
 # --- A batch, from its beginning to its end ---
 
 
-def test_each_item_has_an_end_of_its_own(told, django_user_model):
+def test_each_item_has_an_end_of_its_own(delivered, django_user_model):
     user = django_user_model.objects.create_user("user")
     batch = batches.submit(requests(), user=user, purpose="questions")
     assert (batch.state, batch.user, batch.purpose, batch.size) == ("in_progress", user, "questions", 5)
     assert set(outcomes(batch).values()) == {"pending"}
     batches.collect()
     assert outcomes(batch) == OUTCOMES
-    assert sorted(told) == sorted(OUTCOMES)
+    assert sorted(delivered) == sorted(OUTCOMES)
     assert state_of(batch) == "ended"
     assert batch.counts == dict.fromkeys(OUTCOMES.values(), 1)
 
 
-def test_the_answer_of_an_item_is_that_of_a_call(told):
+def test_the_answer_of_an_item_is_that_of_a_call(delivered):
     batch = batches.submit(requests())
     batches.collect()
     answer = batch.items.get(key="a").answer()
@@ -198,12 +176,20 @@ def test_inside_a_transaction_nothing_is_sent(wire):
     assert wire == []
 
 
-def test_a_canceled_batch_ends_with_what_was_canceled(told):
+def test_a_canceled_batch_ends_with_what_was_canceled(delivered):
     batch = batches.submit(requests())
     batches.cancel(batch)
     assert state_of(batch) == "canceling"
     batches.collect()
     assert set(outcomes(batch).values()) == {"canceled"}
+
+
+def test_a_batch_that_nobody_knows_the_api_to_have_cannot_be_canceled(replies, caplog):
+    batch = lost(replies)
+    caplog.clear()
+    with pytest.raises(ValueError, match="has no id of the API"):
+        batches.cancel(batch)
+    assert (caplog.text, state_of(batch)) == ("", "submitting")
 
 
 def test_a_batch_under_way_is_asked_for_again(replies):
@@ -241,7 +227,7 @@ def test_each_item_is_a_call_to_the_receivers_of_calls(connect, django_user_mode
 
 
 @pytest.mark.parametrize("signal", [batches.batch_starting, calls.call_starting])
-def test_who_refuses_one_item_refuses_the_batch(signal, connect, wire, told):
+def test_who_refuses_one_item_refuses_the_batch(signal, connect, wire, delivered):
     starting, ended = [], []
 
     def refuse(sender, **kwargs):
@@ -262,10 +248,10 @@ def test_who_refuses_one_item_refuses_the_batch(signal, connect, wire, told):
     assert [call.id for call in ended] == [call.id for call in starting]
     assert {call.outcome for call in ended} <= {"refused"}
     batches.collect()
-    assert (wire, told, Batch.objects.count()) == ([], [], 0)
+    assert (wire, delivered, Batch.objects.count()) == ([], [], 0)
 
 
-def test_a_receiver_that_fails_gets_the_item_again_and_holds_up_no_other(connect, told, caplog):
+def test_a_receiver_that_fails_gets_the_item_again_and_holds_up_no_other(connect, delivered, caplog):
     attempts = []
 
     def fail_once(item, **kwargs):
@@ -280,10 +266,46 @@ def test_a_receiver_that_fails_gets_the_item_again_and_holds_up_no_other(connect
     assert (state_of(batch), batch.purpose) == ("ended", "")  # what the receiver wrote is undone
     assert "A receiver failed with item" in caplog.text
     second = batches.submit(requests(b="Hello"))
-    assert batches.collect() == {"ended": 1, "told": 2}
+    assert batches.collect() == {"ended": 1, "delivered": 2}
     assert batches.collect() == {}
     assert attempts == ["a", "a", "b"]
     assert state_of(second) == "ended"
+
+
+def break_the_transaction(**kwargs):
+    """As Django sees it: a statement has failed, whatever becomes of the exception."""
+    with contextlib.suppress(IntegrityError):
+        Batch.objects.create(pk=Batch.objects.get().pk, size=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receiver_that_the_database_refuses_takes_nothing_from_the_result_and_from_other_receivers(connect):
+    seen = []
+
+    def note(call, **kwargs):
+        seen.append(call.outcome)
+        Batch.objects.filter(pk=batch.pk).update(purpose=call.outcome)
+
+    connect(calls.call_ended, break_the_transaction)
+    connect(calls.call_ended, note)
+    batch = batches.submit(requests(a="Hello"))
+    assert batches.collect() == {"ended": 1, "delivered": 1}
+    assert (outcomes(batch), state_of(batch), batch.purpose) == ({"a": "answered"}, "ended", "answered")
+    assert set(seen) == {"answered"}
+
+
+def test_what_was_not_stored_is_not_sent(connect, wire):
+    connect(calls.call_starting, break_the_transaction)
+    with pytest.raises(DatabaseError):
+        batches.submit(requests(a="Hello"))
+    assert (wire, Batch.objects.count()) == ([], 0)
+
+
+def test_what_was_not_stored_is_not_delivered(connect, caplog):
+    connect(batches.batch_item_ended, break_the_transaction)
+    batches.submit(requests(a="Hello"))
+    assert batches.collect() == {"ended": 1, "failures": 1}
+    assert "A receiver failed with item" in caplog.text
 
 
 def test_the_first_end_of_an_item_is_the_last_whoever_else_stores_it(connect):
@@ -300,19 +322,19 @@ def test_the_first_end_of_an_item_is_the_last_whoever_else_stores_it(connect):
     assert (ended, outcomes(batch)) == (["answered"], {"a": "answered"})
 
 
-def test_what_was_stored_before_a_process_died_is_told_by_the_next(told):
+def test_what_was_stored_before_a_process_died_is_delivered_by_the_next(delivered):
     batch = batches.submit(requests())
     batches.follow(batch)
-    assert (state_of(batch), told) == ("ended", [])
+    assert (state_of(batch), delivered) == ("ended", [])
     batches.collect()
-    assert sorted(told) == sorted(OUTCOMES)
+    assert sorted(delivered) == sorted(OUTCOMES)
 
 
 # --- When the API does not take it, or says nothing ---
 
 
 @pytest.mark.parametrize("status", [401, 429, 529])
-def test_what_the_api_refuses_has_failed_and_is_not_told_again(replies, api, told, status):
+def test_what_the_api_refuses_has_failed_and_is_not_delivered(replies, api, delivered, status):
     replies(status)
     with pytest.raises(Failure):
         batches.submit(requests())
@@ -320,7 +342,7 @@ def test_what_the_api_refuses_has_failed_and_is_not_told_again(replies, api, tol
     assert batch.state == "failed"
     assert "pending" not in outcomes(batch).values()
     batches.collect()
-    assert (told, api.questions) == ([], 1)
+    assert (delivered, api.questions) == ([], 1)
 
 
 def test_what_never_reached_the_api_has_failed(settings, api):
@@ -340,7 +362,7 @@ def test_what_got_no_word_back_is_not_sent_again(replies, api, settings, reply):
     assert api.questions == 1
 
 
-def test_a_batch_without_a_word_is_found_by_its_results(replies, told):
+def test_a_batch_without_a_word_is_found_by_its_results(replies, delivered):
     batch = lost(replies)
     a, b = (batch.items.get(key=key) for key in "ab")
     other, ours = known("ended", id="msgbatch_other"), known("ended")
@@ -348,7 +370,7 @@ def test_a_batch_without_a_word_is_found_by_its_results(replies, told):
     results = line(a, SUCCEEDED) + line(b, SUCCEEDED)
     listed = {"data": [smaller, other, ours], "has_more": False}
     replies(listed, line(uuid.uuid4(), SUCCEEDED), results, known("ended"), results)
-    assert batches.collect() == {"ended": 1, "told": 2}
+    assert batches.collect() == {"ended": 1, "delivered": 2}
     assert outcomes(batch) == {"a": "answered", "b": "answered"}
     assert (state_of(batch), batch.anthropic_batch_id) == ("ended", "msgbatch_1")
 
@@ -360,13 +382,13 @@ def test_a_batch_that_may_be_under_way_is_waited_for(replies, caplog):
     assert f"Batch {batch.pk} may be one of 1 under way at the API" in caplog.text
 
 
-def test_a_batch_that_the_api_does_not_have_has_failed(replies, told):
+def test_a_batch_that_the_api_does_not_have_has_failed(replies, delivered):
     batch = lost(replies)
     taken = Batch.objects.create(size=2, state="ended", anthropic_batch_id="msgbatch_1")
     long_ago = known("ended", id="msgbatch_0", created_at=(timezone.now() - timedelta(days=2)).isoformat())
     pages = [{"data": [known("ended")], "has_more": True}, {"data": [long_ago], "has_more": True}]
     left = replies(*pages)
-    assert batches.collect() == {"failed": 1, "told": 2}
+    assert batches.collect() == {"failed": 1, "delivered": 2}
     assert (state_of(batch), list(left), taken.items.count()) == ("failed", [], 0)
     assert set(outcomes(batch).values()) == {"unavailable"}
 
@@ -384,7 +406,7 @@ def test_an_id_that_cannot_be_stored_is_in_the_log_and_the_batch_is_found_again(
 
     replies(known())
     with monkeypatch.context() as patch:
-        patch.setattr(batches, "found", broken)
+        patch.setattr(batches, "note_id", broken)
         batch = batches.submit(requests(a="Yes?", b="No?"))
     assert (state_of(batch), batch.anthropic_batch_id) == ("submitting", "")
     assert f"Batch {batch.pk} is msgbatch_1 at the API" in caplog.text
@@ -393,7 +415,7 @@ def test_an_id_that_cannot_be_stored_is_in_the_log_and_the_batch_is_found_again(
 # --- What the results may be ---
 
 
-def test_results_come_in_any_order_and_what_is_wrong_with_one_costs_no_other(replies, told, caplog):
+def test_results_come_in_any_order_and_what_is_wrong_with_one_costs_no_other(replies, delivered, caplog):
     def results(a, b):
         wrong = ["{broken", "[]", '"text"', '{"custom_id": 5, "result": {}}', "[" * 100_000]
         right = [line(b, SUCCEEDED), line(b, {"type": "expired"}), line(a, {"type": "canceled"})]
@@ -402,11 +424,11 @@ def test_results_come_in_any_order_and_what_is_wrong_with_one_costs_no_other(rep
     batch = submitted(replies, known("ended"), results)
     batches.collect()
     assert outcomes(batch) == {"a": "canceled", "b": "answered"}
-    assert sorted(told) == ["a", "b"]
+    assert sorted(delivered) == ["a", "b"]
     assert "6 lines of its results are of no item, or cannot be read" in caplog.text
 
 
-def test_what_the_results_do_not_have_is_missing(replies, told):
+def test_what_the_results_do_not_have_is_missing(replies, delivered):
     batch = submitted(replies, known("ended"), lambda a, b: line(a, SUCCEEDED).strip())
     batches.collect()
     assert outcomes(batch) == {"a": "answered", "b": "missing"}
@@ -460,7 +482,7 @@ def test_results_may_be_larger_than_any_other_body_and_a_line_that_is_too_long_c
     assert outcomes(batch) == {"a": "missing", "b": "answered"}
 
 
-def test_results_that_break_off_are_stored_as_far_as_they_came(replies, api, told):
+def test_results_that_break_off_are_stored_as_far_as_they_came(replies, api, delivered):
     batch = submitted(replies)
     a, b = (batch.items.get(key=key) for key in "ab")
     whole = known("ended")
@@ -474,18 +496,18 @@ def test_results_that_break_off_are_stored_as_far_as_they_came(replies, api, tol
         return False
 
     api.answer = break_off
-    assert batches.collect() == {"failures": 1, "told": 1}
+    assert batches.collect() == {"failures": 1, "delivered": 1}
     assert outcomes(batch) == {"a": "answered", "b": "pending"}
     replies(whole, line(a, SUCCEEDED) + line(b, SUCCEEDED))
-    assert batches.collect() == {"ended": 1, "told": 1}
-    assert told == ["a", "b"]
+    assert batches.collect() == {"ended": 1, "delivered": 1}
+    assert delivered == ["a", "b"]
 
 
-def test_a_batch_whose_results_the_api_keeps_no_longer_ends(replies, told, api):
+def test_a_batch_whose_results_the_api_keeps_no_longer_ends(replies, delivered, api):
     batch = submitted(replies)
     Batch.objects.update(created_at=timezone.now() - timedelta(days=30))
     asked = api.questions
-    assert batches.collect() == {"ended": 1, "told": 2}
+    assert batches.collect() == {"ended": 1, "delivered": 2}
     assert (set(outcomes(batch).values()), api.questions) == ({"missing"}, asked)
 
 
@@ -505,7 +527,7 @@ def test_the_command_says_what_it_collected_and_ends_with_1_where_something_fail
     assert capsys.readouterr().out == "Nothing to collect.\n"
     batches.submit(requests(a="Hello"))
     call_command("collect_batches")
-    assert capsys.readouterr().out == "1 ended, 1 told\n"
+    assert capsys.readouterr().out == "1 ended, 1 delivered\n"
 
     def fail(item, **kwargs):
         raise LookupError
@@ -523,7 +545,7 @@ if find_spec("django.tasks"):  # from Django 6.0 on
 
         settings.TASKS = {"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}}
         batches.submit(requests(a="Hello"))
-        assert collect_batches.enqueue().return_value == {"ended": 1, "told": 1}
+        assert collect_batches.enqueue().return_value == {"ended": 1, "delivered": 1}
 
 
 def test_each_request_is_a_line_of_the_log_without_what_was_said(caplog):

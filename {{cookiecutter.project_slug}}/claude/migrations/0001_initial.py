@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ("outcome", models.CharField(default="pending", max_length=50, verbose_name="outcome")),
                 ("message", models.TextField(blank=True)),
                 ("ended_at", models.DateTimeField(null=True, verbose_name="ended at")),
-                ("is_told", models.BooleanField(default=False, verbose_name="told")),
+                ("is_delivered", models.BooleanField(default=False, verbose_name="delivered")),
                 (
                     "batch",
                     models.ForeignKey(
@@ -86,9 +86,9 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "items of batches",
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("is_told", False), models.Q(("outcome", "pending"), _negated=True)),
+                        condition=models.Q(("is_delivered", False), models.Q(("outcome", "pending"), _negated=True)),
                         fields=["ended_at"],
-                        name="batch_items_to_tell",
+                        name="batch_items_to_deliver",
                     )
                 ],
                 "constraints": [models.UniqueConstraint(fields=("batch", "key"), name="one_item_per_key")],

@@ -8,7 +8,7 @@ from claude import batches
 
 
 class Command(BaseCommand):
-    help = "Asks the API how the batches are getting on, and stores and tells what has ended. Ends with 1 where that failed."
+    help = "Asks the API how the batches are getting on, stores what has ended, and delivers it. Ends with 1 where that failed."
 
     def handle(self, *args: Any, **options: Any) -> None:
         done = batches.collect()
