@@ -70,8 +70,8 @@ class Usage:
         newer = {field.name: counts.get(field.name) for field in fields(self)}
         for group, name in DETAILS:
             newer[name] = mapping(counts.get(group)).get(name)
-        # JSON and databases hold no larger numbers.
-        return replace(self, **{name: n for name, n in newer.items() if type(n) is int and 0 <= n < 2**53})
+        # No answer has a hundred million, and what that would cost is more than the ledger can hold.
+        return replace(self, **{name: n for name, n in newer.items() if type(n) is int and 0 <= n < 10**8})
 
     def __add__(self, other: Usage) -> Usage:
         mine = self.as_dict()

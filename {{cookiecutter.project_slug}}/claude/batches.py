@@ -90,8 +90,8 @@ def params_of(key: str, request: Mapping[str, Any]) -> dict[str, Any]:
     if not 0 < len(key) <= 255 or "\0" in key:
         raise ValueError("The key of an item takes 1 to 255 characters, and no NUL.")
     params = {name: value for name, value in request.items() if name not in LEFT_OUT}
-    if not params.get("max_tokens"):
-        raise ValueError("An item of a batch takes a max_tokens of 1 or more.")
+    if not params.get("model") or type(params.get("max_tokens")) is not int or params["max_tokens"] < 1:
+        raise ValueError("An item of a batch takes a model, and a max_tokens of 1 or more.")
     return params
 
 

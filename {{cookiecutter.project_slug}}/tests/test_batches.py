@@ -152,6 +152,9 @@ def test_a_batch_goes_out_in_one_request_without_what_no_batch_takes(wire, setti
     [
         {},
         {"a": build_request("Hello") | {"max_tokens": 0}},
+        {"a": build_request("Hello") | {"max_tokens": -1}},
+        {"a": build_request("Hello") | {"max_tokens": "9"}},
+        {"a": build_request("Hello") | {"model": None}},
         {"": build_request("Hello")},
         {"a" * 256: build_request("Hello")},
         {"a\0": build_request("Hello")},
