@@ -119,6 +119,7 @@ def test_the_end_of_an_answer_does_not_wait_for_a_locked_database_which_gets_it_
     lane.script(Answer(deltas=WORDS, gated=True))
     reply = ask(path)
     lane.wait(arrived=1, timeout=60)
+    before = len(outcomes_in_the_ledger(served))
     with locked(served):
         lane.release(len(WORDS))
         reply.connection.settimeout(4)  # less than SQLite waits for a lock
@@ -129,6 +130,12 @@ def test_the_end_of_an_answer_does_not_wait_for_a_locked_database_which_gets_it_
             assert (refused.status, refused.json["error"]) == (503, NOT_TAKEN)
     until(lambda: whole(user.post(path, click)) == answered)
     assert len(lane.requests()) == 1
+    until(lambda: outcomes_in_the_ledger(served)[before:] == ["answered"])
+
+
+def outcomes_in_the_ledger(served):
+    with closing(sqlite3.connect(served.project / "db.sqlite3", timeout=20)) as database:
+        return [outcome for (outcome,) in database.execute("SELECT outcome FROM usage_ledgerentry ORDER BY id")]
 
 
 @twice
