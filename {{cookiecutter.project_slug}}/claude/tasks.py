@@ -3,11 +3,13 @@
 https://docs.djangoproject.com/en/stable/topics/tasks/
 """
 
-from django.tasks import task
+from contextlib import suppress
 
 from claude import batches
 
+with suppress(ImportError):
+    from django.tasks import task
 
-@task
-def collect_batches() -> dict[str, int]:
-    return dict(batches.collect())
+    @task
+    def collect_batches() -> dict[str, int]:
+        return dict(batches.collect())
