@@ -167,7 +167,7 @@ def test_streams_that_kept_their_connections_would_shut_the_next_user_out(produc
     """The control of the test above: the same project without the line that gives connections back."""
 
     def keep_connections(project):
-        change_line(project / "claude/calls.py", "            connection.close()\n", "            pass\n")
+        change_line(project / "claude/call.py", "            connection.close()\n", "            pass\n")
         wait_for_connections(1)(project)
 
     lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)
