@@ -51,7 +51,7 @@ def judge(model: Model, case: Case, surface: str, heard: Heard, exchanges: list[
 
 
 def wrong_json(case: Case, heard: Heard) -> Iterator[str]:
-    found = {name: value for name, value in heard.events[0].items() if name not in ("usage", "parsed")}
+    found = {name: value for name, value in heard.events[0].items() if name not in ("usage", "cost", "parsed")}
     expected = case.reply if case.failure else {"answer": case.text, **case.reply}
     yield from differs("status", case.reply.get("status", 200), heard.status)
     yield from differs("JSON", expected, found)
@@ -71,7 +71,7 @@ def joined(events: list[Any]) -> list[Any]:
     found: list[Any] = []
     for event in events:
         if "delta" not in event:
-            found.append({name: value for name, value in event.items() if name != "usage"})
+            found.append({name: value for name, value in event.items() if name not in ("usage", "cost")})
         elif found and isinstance(found[-1], str):
             found[-1] += event["delta"]
         else:
