@@ -203,7 +203,7 @@ def test_of_many_clicks_with_one_id_one_is_paid_for(served, lane):
 @pytest.fixture
 def servers(answers, production, lane, tmp_path):
     """Two servers of the same project, as on two machines: they share the database, and nothing else."""
-    settings = {"WEB_WORKERS": "2", "WEB_THREADS": "30", "DATABASE_POOL": str(POOL), "change": wait_for_connections(60)}
+    settings = {"WEB_WORKERS": "2", "WEB_THREADS": "30", "DATABASE_POOL": "8", "change": wait_for_connections(60)}
     settings["USAGE_CALLS_AT_ONCE"] = "8"
     with (
         production.serve(answers, tmp_path / "one", lane.base_url, **settings) as one,
