@@ -25,7 +25,6 @@ import rig
 import traffic
 from claude_server.client import ClaudeServer
 from claude_server.script import Answer, ErrorEvent, Html, NoMessageStop, Refusal, Reset, Status
-from postgres_server import OnPostgreSQL, postgresql
 from workers import workers
 
 FAULTS = [Status(529), Reset(), Reset(after=2), NoMessageStop(after=2), Refusal("bio"), ErrorEvent(after=1), Html()]
@@ -78,8 +77,7 @@ def main():
         claude = running.enter_context(ClaudeServer.start())
         for database in arguments.database or ["sqlite", "postgresql"]:
             if database == "postgresql":
-                server = running.enter_context(postgresql())
-                production = OnPostgreSQL(server, production.folder, production.bake, production.environment)
+                production = rig.on_postgresql(production, running)
             for style in arguments.view_style or ["streaming", "async"]:
                 rig.say(f"{style}, {database}")
                 place = folder / f"{style}-{database}"

@@ -26,7 +26,7 @@ import traffic
 from claude_server.client import ClaudeServer
 from claude_server.script import Answer
 from conversations import Conversations
-from postgres_server import DURABLE, OnPostgreSQL, postgresql
+from postgres_server import DURABLE
 from workers import workers
 
 STYLES = ["async", "streaming"]
@@ -50,9 +50,8 @@ def main():
     results = []
     with ExitStack() as running:
         production, folder = running.enter_context(rig.workplace("disasters"))
-        database = running.enter_context(postgresql(**DURABLE))
+        production = rig.on_postgresql(production, running, **DURABLE)
         lane = running.enter_context(ClaudeServer.start()).lane()
-        production = OnPostgreSQL(database, production.folder, production.bake, production.environment)
         for style in arguments.view_style or STYLES:
             rig.say(f"preparing {style}")
             answers = {"view_style": style, "database": "postgresql"}
@@ -60,7 +59,7 @@ def main():
             with production.serve(answers, folder / style, lane.base_url, **SETTINGS) as served:
                 port = served.server.port
                 with rig.behind_nginx(served.project, folder / style / "site", port) as (site, _):
-                    for name, disaster in disasters(served, database, arguments.down).items():
+                    for name, disaster in disasters(served, production.server, arguments.down).items():
                         if arguments.only not in name:
                             continue
                         rig.say(f"{style}: {name}")

@@ -19,7 +19,6 @@ import rig
 import traffic
 from claude_server.client import ClaudeServer
 from claude_server.script import Answer
-from postgres_server import OnPostgreSQL, postgresql
 
 MOST = 5.0  # milliseconds, at the median
 WARM_UP = 20  # questions: with the first, much is loaded
@@ -42,8 +41,7 @@ def main():
         lane.script(otherwise=Answer(deltas=["Because ", "of ", "Rayleigh."]))
         for database in arguments.database or ["sqlite", "postgresql"]:
             if database == "postgresql":
-                server = running.enter_context(postgresql())
-                production = OnPostgreSQL(server, production.folder, production.bake, production.environment)
+                production = rig.on_postgresql(production, running)
             for style in arguments.view_style or ["streaming", "async"]:
                 rig.say(f"{style}, {database}")
                 answers = {"view_style": style, "database": database}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import workplace as workplaces
 from nginx_server import Site, find_nginx
+from postgres_server import OnPostgreSQL, postgresql
 from workers import descendants
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -23,6 +24,12 @@ def workplace(name):
     raise_limit()
     with workplaces.workplace(PLACE / name, PLACE / "environments") as place:
         yield place
+
+
+def on_postgresql(production, running, **settings):
+    """The same for projects on a PostgreSQL of its own, which is served until `running` ends."""
+    server = running.enter_context(postgresql(**settings))
+    return OnPostgreSQL(server, production.folder, production.bake, production.environment)
 
 
 def raise_limit():

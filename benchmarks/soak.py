@@ -25,7 +25,6 @@ import traffic
 from claude_server.client import ClaudeServer
 from claude_server.script import Answer, Html, NoMessageStop, Reset, Silence, Status
 from conversations import Conversations
-from postgres_server import OnPostgreSQL, postgresql
 
 STYLES = ["async", "streaming"]
 WORDS = Answer(pause=0.03)
@@ -71,8 +70,7 @@ def main():
         production, folder = running.enter_context(rig.workplace("soak"))
         claude = running.enter_context(ClaudeServer.start())
         if arguments.database == "postgresql":
-            server = running.enter_context(postgresql())
-            production = OnPostgreSQL(server, production.folder, production.bake, production.environment)
+            production = rig.on_postgresql(production, running)
         soaks = [
             Soak(running, production, folder / style, claude, {"view_style": style, "database": arguments.database})
             for style in arguments.view_style or STYLES

@@ -86,7 +86,7 @@ class Keeper:
         except Error:
             return  # the database is not there: what is late stays so
         finally:
-            self._release()
+            release_connections(keep_files=True)
         late, self._late = self._late, []
         for ended in late:
             self._store(ended)
@@ -112,12 +112,7 @@ class Keeper:
                 del self._alive[turn.pk], self._stored[turn.pk]
         finally:
             ended.over.set()  # whoever waits would wait in vain
-            self._release()
-
-    def _release(self) -> None:
-        # Of a file of SQLite, whoever closes the last connection waits for the disk: this one is there for the others.
-        if connection.vendor != "sqlite":
-            release_connections()
+            release_connections(keep_files=True)
 
     def _start(self) -> None:
         with self._starting:

@@ -61,7 +61,7 @@ class Call(AnswerReader):
         self.was_sent = False
         self._started = time.monotonic()
         self._seconds: float | None = None
-        self._first_text_after: float | None = None
+        self.seconds_to_first_token: float | None = None
         self.unexpected: Exception | None = None  # for the traceback in the log
 
     @property
@@ -71,8 +71,8 @@ class Call(AnswerReader):
 
     def feed(self, event: str | None, data: str) -> str:
         piece = super().feed(event, data)
-        if piece and self._first_text_after is None:
-            self._first_text_after = round(self.seconds, 3)
+        if piece and self.seconds_to_first_token is None:
+            self.seconds_to_first_token = round(self.seconds, 3)
         return piece
 
     def fall_back(self, asked: Mapping[str, Any], error: Exception | None = None) -> dict[str, Any] | None:
@@ -111,7 +111,7 @@ class Call(AnswerReader):
             "iterations": [iteration.as_dict() for iteration in self.iterations] if self.iterations[1:] else None,
             "cache_miss": self.cache_miss,
             "seconds": round(self.seconds, 3),
-            "seconds_to_first_token": self._first_text_after,
+            "seconds_to_first_token": self.seconds_to_first_token,
         }
 
     def failure_for(self, error: Exception) -> Failure | None:
@@ -199,12 +199,13 @@ def cut_off(error: BaseException) -> None:
         error = before
 
 
-def release_connections() -> None:
+def release_connections(*, keep_files: bool = False) -> None:
     """Gives the database connections of this thread back, unless a transaction, as in a test, is open on one.
 
-    Claude may take minutes, and a pool has few connections.
+    Claude may take minutes, and a pool has few connections. `keep_files` is for a thread that lives as long as its process:
+    of a file of SQLite, whoever closes the last connection waits for the disk, and this one is there for the others.
     https://docs.djangoproject.com/en/stable/ref/databases/#persistent-connections
     """
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
+        if not connection.in_atomic_block and not (keep_files and connection.vendor == "sqlite"):
             connection.close()
