@@ -12,7 +12,7 @@ def aget_client() -> anthropic.AsyncAnthropic:
         import anthropic
 
         with failing_as_misconfigured():
-            http_client = anthropic.DefaultAsyncHttpxClient(**http_options())
+            http_client = anthropic.DefaultAioHttpClient(**http_options())
             clients[loop] = anthropic.AsyncAnthropic(http_client=http_client, **options())
         task = loop.create_task(close_at_the_end(clients[loop]))
         closing.add(task)
