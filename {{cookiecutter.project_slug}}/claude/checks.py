@@ -75,8 +75,13 @@ def check_environment(app_configs: object, **kwargs: object) -> Iterator[CheckMe
     for name in [] if settings.CLAUDE_OFFLINE else broken_variables():
         yield Error(
             f"{name} in the environment cannot work: no question would reach Claude.",
+            # % if cookiecutter.view_style == "async"
+            hint="A proxy is http://host:port, and none for SOCKS; NO_PROXY takes names and addresses, separated by commas; "
+            "SSL_CERT_FILE and SSL_CERT_DIR take certificates in PEM.",
+            # % else
             hint="A proxy is http://host:port, or socks5://host:port with the package httpx2[socks]; NO_PROXY takes "
             "names and addresses, separated by commas; SSL_CERT_FILE and SSL_CERT_DIR take certificates in PEM.",
+            # % endif
             id="claude.E007",
         )
 
@@ -123,7 +128,7 @@ def works(name: str, value: str) -> bool:
         if name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             url = httpx2.URL(value if "://" in value else f"http://{value}")
             httpx2.Client(proxy=httpx2.Proxy(url), verify=False, trust_env=False)  # it sends nothing
-            return url.host != ""
+            return url.host != ""{{ ' and url.scheme in ("http", "https")' if cookiecutter.view_style == "async" }}
         if name == "SSL_CERT_FILE":
             ssl.create_default_context(cafile=value)
         if name == "SSL_CERT_DIR":

@@ -113,6 +113,23 @@ def test_a_cut_connection_is_no_answer(user, api, settings, path, ending, reset)
     assert reply_of(user, path) == UNAVAILABLE
 
 
+@pytest.mark.parametrize("junk", [b"zz\r\n", b"5\r\nmore than five", b"1" * 20_000])
+def test_chunks_that_are_broken_are_no_answer(user, api, settings, junk):
+    settings.CLAUDE_TIMEOUT, settings.CLAUDE_MAX_RETRIES = 0.2, 0
+
+    def answer(connection):
+        connection.sendall(begin("chunks"))
+        connection.settimeout(0.05)
+        with suppress(TimeoutError):  # until then, the project has read this much
+            connection.recv(1)
+        connection.sendall(junk)
+        connection.settimeout(None)
+        connection.recv(1)
+
+    api.answer = answer
+    assert reply_of(user, "/chat/stream/") == UNAVAILABLE
+
+
 @pytest.mark.parametrize("seconds", [1e10, math.inf, 1e300, 2])
 @pytest.mark.parametrize("timeout", [60, 1e10, math.inf, math.nan])
 def test_a_number_that_no_clock_takes_is_a_long_time(api, settings, seconds, timeout):
