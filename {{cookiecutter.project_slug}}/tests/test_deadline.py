@@ -84,10 +84,10 @@ def test_a_call_ends_by_its_deadline_however_its_answer_would_end(user, api, set
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_call_learns_that_the_server_stops_however_its_answer_would_end(user, api, monkeypatch, path, ending):
-    monkeypatch.setattr(deadline, "drain_at", math.inf)
     # % if cookiecutter.view_style != "async"
     monkeypatch.setattr(deadline, "LOOK_AROUND", 0.02)
     # % endif
+    monkeypatch.setattr(deadline, "drain_at", math.inf)
 
     def answer(connection):
         connection.sendall(begin(ending))
