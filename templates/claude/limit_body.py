@@ -2,7 +2,7 @@
 LARGEST = 32 * 1024 * 1024
 
 
-def limit_body(response: httpx2.Response{{ ", deadline: Deadline" if cookiecutter.view_style == "async" }}) -> None:
+def limit_body(response: httpx2.Response, limited: "LimitedBody") -> None:
     """Reads a body as it is, and no more of it than LARGEST.
 
     We ask for no compression: a few kilobytes could unpack to any size. A codec that comes all the same, as an encoding or
@@ -10,4 +10,4 @@ def limit_body(response: httpx2.Response{{ ", deadline: Deadline" if cookiecutte
     """
     response.headers.pop("content-encoding", None)
     response.encoding = "utf-8"
-    response.stream = LimitedBody(response.stream{{ ", deadline" if cookiecutter.view_style == "async" }})
+    response.stream = limited

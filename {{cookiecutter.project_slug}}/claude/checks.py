@@ -128,7 +128,11 @@ def works(name: str, value: str) -> bool:
         if name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             url = httpx2.URL(value if "://" in value else f"http://{value}")
             httpx2.Client(proxy=httpx2.Proxy(url), verify=False, trust_env=False)  # it sends nothing
-            return url.host != ""{{ ' and url.scheme in ("http", "https")' if cookiecutter.view_style == "async" }}
+            # % if cookiecutter.view_style == "async"
+            return url.host != "" and url.scheme in ("http", "https")
+            # % else
+            return url.host != ""
+            # % endif
         if name == "SSL_CERT_FILE":
             ssl.create_default_context(cafile=value)
         if name == "SSL_CERT_DIR":
