@@ -75,13 +75,8 @@ def check_environment(app_configs: object, **kwargs: object) -> Iterator[CheckMe
     for name in [] if settings.CLAUDE_OFFLINE else broken_variables():
         yield Error(
             f"{name} in the environment cannot work: no question would reach Claude.",
-            # % if cookiecutter.view_style == "async"
-            hint="A proxy is http://host:port, and none for SOCKS; NO_PROXY takes names and addresses, separated by commas; "
-            "SSL_CERT_FILE and SSL_CERT_DIR take certificates in PEM.",
-            # % else
-            hint="A proxy is http://host:port, or socks5://host:port with the package httpx2[socks]; NO_PROXY takes "
+            hint="A proxy is http://host:port, {{ 'and none for SOCKS' if cookiecutter.view_style == 'async' else 'or socks5://host:port with the package httpx2[socks]' }}; NO_PROXY takes "
             "names and addresses, separated by commas; SSL_CERT_FILE and SSL_CERT_DIR take certificates in PEM.",
-            # % endif
             id="claude.E007",
         )
 
