@@ -113,7 +113,7 @@ def test_a_cut_connection_is_no_answer(user, api, settings, path, ending, reset)
     assert reply_of(user, path) == UNAVAILABLE
 
 
-@pytest.mark.parametrize("junk", [b"zz\r\n", b"5\r\nmore than five", b"1" * 20_000])
+@pytest.mark.parametrize("junk", [b"zz\r\n", b"5\r\nmore than five"])
 def test_chunks_that_are_broken_are_no_answer(user, api, settings, junk):
     settings.CLAUDE_TIMEOUT, settings.CLAUDE_MAX_RETRIES = 0.2, 0
 
