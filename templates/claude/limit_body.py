@@ -11,3 +11,5 @@ def limit_body(response: httpx2.Response, limited: "LimitedBody") -> None:
     response.headers.pop("content-encoding", None)
     response.encoding = "utf-8"
     response.stream = limited
+
+
