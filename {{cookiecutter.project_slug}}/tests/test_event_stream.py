@@ -163,7 +163,8 @@ def our_events(chunks):
 LINES = """event: content_block_delta|event:ping|event|event: |event:  two spaces|Event: no|event : no|data: {"a": "\u4f60"}
 data:x|data|data:|data: |data:  indented\u2028|data: \U0001f600|data: a: b|data\t: no|: comment|:|id: 5|id|id: a\0b|retry: 10
 retry: soon|field: unknown|no colon \u00e9| data: indented|\u0085""".replace("\n", "|").split("|")
-LINE_ENDS = ["\n"] * 4 + ["\r\n"] * 3 + ["\r"] * 2 + ["\n\n"] * 6 + ["\r\n\r\n", "\r\r", "\n\r\n", "\r\n\r", "\n\r", "\n\n\n", ""]
+LINE_ENDS = 4 * ["\n"] + 3 * ["\r\n"] + 2 * ["\r"] + 6 * ["\n\n"]
+LINE_ENDS += ["\r\n\r\n", "\r\r", "\n\r\n", "\r\n\r", "\n\r", "\n\n\n", ""]
 
 
 def test_the_sdk_splits_any_lines_as_we_do():
@@ -284,7 +285,9 @@ def test_half_an_event_of_one_stream_is_no_part_of_the_next():
     assert list(reader.feed(b"\n" + wire([text("Yes")]))) == ["Yes"]
 
 
-@pytest.mark.parametrize("data", [b'{"delta": {"type": "text_delta", "text": "\xff"}}', b"\xed\xa0\xbd", b"\xef\xbb\xbf{}"])
+@pytest.mark.parametrize(
+    "data", [b'{"delta": {"type": "text_delta", "text": "\xff"}}', b"\xed\xa0\xbd", b"\xef\xbb\xbf{}"]
+)
 def test_bytes_that_are_no_text_are_a_failure(data):
     with pytest.raises(Failure) as caught:
         list(AnswerReader().feed(b"event: content_block_delta\ndata: " + data + b"\n\n"))
