@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jiter import from_json
+
 from claude.answers import Answer, Cost, Iteration, Usage, mapping
 from claude.event_stream import EventSplitter
 from claude.failures import Failure, reported, text_at
@@ -201,7 +203,7 @@ class AnswerReader:
         if name not in READ:
             return WAITING
         try:
-            content = json.loads(data.decode())
+            content = parsed(data)
             if name == b"content_block_delta":
                 return self._grow(content["delta"])
             if name == b"content_block_start":
@@ -277,6 +279,14 @@ class AnswerReader:
             each[-1] = replace(now, usage=replace(each[-1].usage, **beside))
             self.iterations[self._first_iteration or 0 :] = each
         return self._take_back() if now.stop_reason == "refusal" else WAITING
+
+
+def parsed(data: bytes) -> Any:
+    """What some JSON says. Raises `ValueError` or `RecursionError` where it is none."""
+    try:
+        return from_json(data)  # in a fifth of the time
+    except ValueError:
+        return json.loads(data.decode())  # takes half a character, too, as at the end of a delta
 
 
 def text_of(content: list[dict[str, Any]]) -> str:

@@ -1,5 +1,6 @@
 """What is read of what comes back from Claude, whatever shape it has."""
 
+import json
 import pickle
 from types import SimpleNamespace
 
@@ -8,7 +9,7 @@ from anthropic.types import Message
 
 from claude.answers import REFUSALS, Answer, Iteration, Usage
 from claude.failures import Failure
-from claude.reader import RESTART, THINKING, WAITING, AnswerReader
+from claude.reader import RESTART, THINKING, WAITING, AnswerReader, parsed
 from tests.streams import STOP, block, body, delta, end, error, refusal, start, text, thought, whole
 
 
@@ -355,6 +356,14 @@ def test_an_error_event_says_what_it_stands_for():
     with pytest.raises(Failure) as caught:
         read(*whole(text("Yes"), error("overloaded_error")))
     assert caught.value.cause == "overloaded"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [r'"\ud83d"', r'"\ud83d\ude00"', r'"\u0000"', "[NaN, Infinity]", "[" * 300 + "]" * 300, '{"a": 1, "a": 2}', "1" * 4000],
+)
+def test_json_says_what_it_says_to_python(said):
+    assert repr(parsed(said.encode())) == repr(json.loads(said))
 
 
 # --- A whole message ------------------------------------------------------------------------------
