@@ -360,7 +360,7 @@ def test_an_error_event_says_what_it_stands_for():
 
 @pytest.mark.parametrize(
     "said",
-    [r'"\ud83d"', r'"\ud83d\ude00"', r'"\u0000"', "[NaN, Infinity]", "[" * 300 + "]" * 300, '{"a": 1, "a": 2}', "1" * 4000],
+    [r'"\ud83d"', r'"\ud83d\ude00"', r'"\u0000"', "[NaN, Infinity]", "[" * 300 + "]" * 300, "1" * 4000],
 )
 def test_json_says_what_it_says_to_python(said):
     assert repr(parsed(said.encode())) == repr(json.loads(said))
