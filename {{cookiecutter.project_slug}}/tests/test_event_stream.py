@@ -277,15 +277,20 @@ def test_what_follows_the_end_of_an_answer_is_not_read():
 
 def test_half_an_event_of_one_stream_is_no_part_of_the_next():
     reader = AnswerReader()
-    list(reader.feed(wire([start(), text("First,"), *refusal()]) + b"event: message_start\r"))
+    list(reader.feed(wire([start(), text("First,"), *refusal()]) + b"data: half\r"))
     reader.ask_again("another")
     assert list(reader.feed(b"\n" + wire([text("Yes")]))) == ["Yes"]
 
 
-@pytest.mark.parametrize(
-    "data", [b'{"delta": {"type": "text_delta", "text": "\xff"}}', b"\xed\xa0\xbd", b"\xef\xbb\xbf{}"]
-)
-def test_bytes_that_are_no_text_are_a_failure(data):
+def test_an_end_without_data_is_an_end():
+    reader = AnswerReader()
+    list(reader.feed(b"event: message_stop\n\n"))
+    assert reader.is_whole
+
+
+@pytest.mark.parametrize("piece", [b"\xff", b"\xed\xa0\xbd", b"\xe4\xbd"])
+def test_bytes_that_are_no_text_are_a_failure(piece):
+    data = b'{"delta": {"type": "text_delta", "text": "%b"}}' % piece
     with pytest.raises(Failure) as caught:
-        list(AnswerReader().feed(b"event: content_block_delta\ndata: " + data + b"\n\n"))
+        list(AnswerReader().feed(b"event: content_block_delta\ndata: %b\n\n" % data))
     assert (caught.value.kind, caught.value.detail) == ("unavailable", "a broken content_block_delta event")
