@@ -192,7 +192,7 @@ def test_comments_flow_while_claude_is_silent(lane, ask, heard):
     assert lane.requests()[0].deltas == heard
     lane.release(len(WORDS))
     rest = [event for event in iter(reply.read_event, None) if event != ": keepalive"]
-    assert [event["delta"] for event in rest[:-1]] == WORDS[heard:]
+    assert "".join(event["delta"] for event in rest[:-1]) == "".join(WORDS[heard:])
     assert rest[-1]["done"] is True
 
 
