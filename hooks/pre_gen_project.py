@@ -23,19 +23,21 @@ WINDOWS_DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in (
 # The dependencies of the project and their dependencies, by the names to install and to import.
 # fmt: off
 DEPENDENCIES = {
-    "annotated_types", "anthropic", "anyio", "asgiref", "ast_serialize", "axe_playwright_python", "axes", "certifi",
-    "cfgv", "click", "csp", "cssbeautifier", "decouple", "deptry", "distlib", "dj_database_url", "django",
-    "django_axes", "django_csp", "django_permissions_policy", "django_stubs", "django_stubs_ext", "djlint",
-    "docstring_parser", "dotenv", "editorconfig", "filelock", "genai_prices", "greenlet", "grimp", "gunicorn", "h11",
-    "httpcore2", "httptools", "httpx2", "identify", "idna", "import_linter", "importlinter", "iniconfig", "jiter",
-    "jsbeautifier", "json5", "librt", "markdown_it", "markdown_it_py", "mdurl", "mypy", "mypy_django_plugin",
-    "mypy_extensions", "mypyc", "nh3", "nodeenv", "opentelemetry", "opentelemetry_api", "packaging", "pathspec",
-    "platformdirs", "playwright", "pluggy", "pre_commit", "psycopg", "psycopg_binary", "psycopg_pool", "py",
-    "pydantic", "pydantic_core", "pyee", "pygments", "pytest", "pytest_django", "python_decouple",
-    "python_discovery", "python_dotenv", "python_json_logger", "pythonjsonlogger", "pyyaml", "regex",
-    "requirements", "requirements_parser", "rich", "ruff", "sentry_sdk", "sniffio", "sqlparse", "tomli",
-    "truststore", "types_pyyaml", "typing_extensions", "typing_inspection", "tzdata", "urllib3", "uvicorn",
-    "uvloop", "virtualenv", "watchfiles", "websockets", "whitenoise", "yaml",
+    "aiohappyeyeballs", "aiohttp", "aiosignal", "annotated_types", "anthropic", "anyio", "asgiref", "ast_serialize",
+    "attr", "attrs", "axe_playwright_python", "axes", "certifi", "cfgv", "click", "csp", "cssbeautifier",
+    "decouple", "deptry", "distlib", "dj_database_url", "django", "django_axes", "django_csp",
+    "django_permissions_policy", "django_stubs", "django_stubs_ext", "djlint", "docstring_parser", "dotenv",
+    "editorconfig", "filelock", "frozenlist", "genai_prices", "greenlet", "grimp", "gunicorn", "h11", "httpcore2",
+    "httptools", "httpx2", "identify", "idna", "import_linter", "importlinter", "iniconfig", "jiter",
+    "jsbeautifier", "json5", "librt", "markdown_it", "markdown_it_py", "mdurl", "multidict", "mypy",
+    "mypy_django_plugin", "mypy_extensions", "mypyc", "nh3", "nodeenv", "opentelemetry", "opentelemetry_api",
+    "packaging", "pathspec", "platformdirs", "playwright", "pluggy", "pre_commit", "propcache", "psycopg",
+    "psycopg_binary", "psycopg_pool", "py", "pydantic", "pydantic_core", "pyee", "pygments", "pytest",
+    "pytest_django", "python_decouple", "python_discovery", "python_dotenv", "python_json_logger",
+    "pythonjsonlogger", "pyyaml", "regex", "requirements", "requirements_parser", "rich", "ruff", "sentry_sdk",
+    "sniffio", "sqlparse", "tomli", "truststore", "types_pyyaml", "typing_extensions", "typing_inspection",
+    "tzdata", "urllib3", "uvicorn", "uvloop", "virtualenv", "watchfiles", "websockets", "whitenoise", "yaml",
+    "yarl",
 }
 # fmt: on
 # The service runs as a user with the name of the slug. Linux allows no longer names for users.

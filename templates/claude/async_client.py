@@ -12,12 +12,20 @@ def aget_client() -> anthropic.AsyncAnthropic:
         import anthropic
 
         with failing_as_misconfigured():
-            http_client = anthropic.DefaultAsyncHttpxClient(**http_options())
+            refuse_socks()
+            http_client = anthropic.DefaultAioHttpClient(**http_options())
             clients[loop] = anthropic.AsyncAnthropic(http_client=http_client, **options())
         task = loop.create_task(close_at_the_end(clients[loop]))
         closing.add(task)
         task.add_done_callback(closing.discard)
     return clients[loop]
+
+
+def refuse_socks() -> None:
+    """The HTTP client would build, and speak HTTP to such a proxy."""
+    proxies = {} if settings.CLAUDE_OFFLINE else urllib.request.getproxies()
+    if any(proxies.get(scheme, "").lower().startswith("socks") for scheme in ("http", "https", "all")):
+        raise ValueError
 
 
 async def close_at_the_end(client: anthropic.AsyncAnthropic) -> None:

@@ -33,7 +33,11 @@ def options() -> dict[str, Any]:
 def http_options() -> dict[str, Any]:
     """What the SDK's HTTP client is built with. No redirect takes a prompt elsewhere, and `claude.body` says why no gzip."""
     carrier = {"transport": StandIn()} if settings.CLAUDE_OFFLINE else {}
+    # % if cookiecutter.view_style == "async"
+    hooks = {"response": [calls.limit_response]}
+    # % else
     hooks = {"request": [calls.limit_request], "response": [calls.limit_response]}
+    # % endif
     headers = {"accept-encoding": "identity"}
     return {"follow_redirects": False, "headers": headers, "event_hooks": hooks, **carrier}
 

@@ -1,7 +1,5 @@
 # When the server ends what is still under way, on the monotonic clock, in seconds.
 drain_at = math.inf
-# How long a call may wait before it looks whether the server is stopping, in seconds.
-LOOK_AROUND = 1.0
 # How long the end of a response may take once its answer is whole, in seconds. If it comes by then, as it does from the
 # API, the connection serves the next call, too: a new one costs more.
 LINGER = 0.1
@@ -32,9 +30,8 @@ class Deadline:
 
     def timeout(self) -> httpx2.Timeout:
         """For one attempt. Raises `error()` when no time is left."""
-        silence = min(MONTH, settings.CLAUDE_TIMEOUT)
-        left = self.check()
-        return httpx2.Timeout(silence, connect=min(5, left), pool=min(silence, left))
+        connecting = min(5, self.check())
+        return httpx2.Timeout(min(MONTH, settings.CLAUDE_TIMEOUT), connect=connecting, pool=connecting)
 
     def error(self) -> Exception:
         """What to raise when the time is up: of the call's own end and the server's, the earlier one is the reason.

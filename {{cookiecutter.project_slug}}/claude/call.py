@@ -35,7 +35,7 @@ class Call(AnswerReader):
 
     `outcome` is None until the call has ended. Then it is "answered", "declined" by Claude, "left" when nobody waited for
     the end, "refused" when a receiver of `call_starting` refused it, or else the kind of a `Failure`. `was_sent` says whether
-    the API may be at work: its last request has gone out whole, in one of its attempts. `is_batch` says whether it is an
+    the API may be at work: its last request is on its way, in one of its attempts. `is_batch` says whether it is an
     item of a batch, at half the price; its outcome may also be "expired", "canceled" or "missing" (`claude.batches`).
     """
 

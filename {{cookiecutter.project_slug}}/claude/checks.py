@@ -75,7 +75,7 @@ def check_environment(app_configs: object, **kwargs: object) -> Iterator[CheckMe
     for name in [] if settings.CLAUDE_OFFLINE else broken_variables():
         yield Error(
             f"{name} in the environment cannot work: no question would reach Claude.",
-            hint="A proxy is http://host:port, or socks5://host:port with the package httpx2[socks]; NO_PROXY takes "
+            hint="A proxy is http://host:port, {{ 'and none for SOCKS' if cookiecutter.view_style == 'async' else 'or socks5://host:port with the package httpx2[socks]' }}; NO_PROXY takes "
             "names and addresses, separated by commas; SSL_CERT_FILE and SSL_CERT_DIR take certificates in PEM.",
             id="claude.E007",
         )
@@ -123,7 +123,11 @@ def works(name: str, value: str) -> bool:
         if name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             url = httpx2.URL(value if "://" in value else f"http://{value}")
             httpx2.Client(proxy=httpx2.Proxy(url), verify=False, trust_env=False)  # it sends nothing
+            # % if cookiecutter.view_style == "async"
+            return url.host != "" and url.scheme in ("http", "https")
+            # % else
             return url.host != ""
+            # % endif
         if name == "SSL_CERT_FILE":
             ssl.create_default_context(cafile=value)
         if name == "SSL_CERT_DIR":

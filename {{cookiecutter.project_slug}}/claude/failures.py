@@ -161,7 +161,9 @@ def classify(error: Exception) -> Failure:
         cause = error.__cause__
         if isinstance(cause, Failure):
             return cause
-        return classify(cause) if isinstance(cause, httpx2.HTTPError) else Failure("unavailable", name)
+        if isinstance(cause, httpx2.HTTPError):
+            return classify(cause)
+        return Failure("unavailable", type(cause or error).__name__)
     if isinstance(error, anthropic.CredentialsError | httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
         return Failure("misconfigured", f"{name}: check ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL")
     if isinstance(error, httpx2.HTTPError | httpx2.StreamError | UnicodeDecodeError | RecursionError) or is_json(error):

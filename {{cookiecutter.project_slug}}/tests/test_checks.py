@@ -164,6 +164,7 @@ def test_an_address_of_a_gateway_is_taken(settings, url):
     ("name", "value"),
     [
         ("ALL_PROXY", "socks://127.0.0.1:1080"),
+        ("all_proxy", "SOCKS5h://127.0.0.1:1080"),
         ("https_proxy", "ftp://127.0.0.1"),
         ("HTTPS_PROXY", "http://"),
         ("HTTP_PROXY", "http://127.0.0.1:abc"),
@@ -199,8 +200,9 @@ def test_a_variable_that_works_is_not_named(settings, monkeypatch, name, value):
 
 
 @pytest.mark.django_db
-def test_a_question_that_meets_such_a_variable_is_misconfigured(user, settings, monkeypatch, caplog):
-    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080")
+@pytest.mark.parametrize("scheme", ["socks", "socks5", "SOCKS5h"])
+def test_a_question_that_meets_such_a_variable_is_misconfigured(user, settings, monkeypatch, caplog, scheme):
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:1080")
     settings.CLAUDE_OFFLINE = False
     settings.ANTHROPIC_API_KEY = "sk-ant-whole"
     reply = user.post("/chat/ask/", {"prompt": "Hello"})

@@ -84,8 +84,10 @@ def test_a_call_ends_by_its_deadline_however_its_answer_would_end(user, api, set
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_call_learns_that_the_server_stops_however_its_answer_would_end(user, api, monkeypatch, path, ending):
-    monkeypatch.setattr(deadline, "drain_at", math.inf)
+    # % if cookiecutter.view_style != "async"
     monkeypatch.setattr(deadline, "LOOK_AROUND", 0.02)
+    # % endif
+    monkeypatch.setattr(deadline, "drain_at", math.inf)
 
     def answer(connection):
         connection.sendall(begin(ending))
@@ -109,6 +111,23 @@ def test_a_cut_connection_is_no_answer(user, api, settings, path, ending, reset)
 
     api.answer = answer
     assert reply_of(user, path) == UNAVAILABLE
+
+
+@pytest.mark.parametrize("junk", [b"zz\r\n", b"5\r\nmore than five"])
+def test_chunks_that_are_broken_are_no_answer(user, api, settings, junk):
+    settings.CLAUDE_TIMEOUT, settings.CLAUDE_MAX_RETRIES = 0.2, 0
+
+    def answer(connection):
+        connection.sendall(begin("chunks"))
+        connection.settimeout(0.05)
+        with suppress(TimeoutError):  # until then, the project has read this much
+            connection.recv(1)
+        connection.sendall(junk)
+        connection.settimeout(None)
+        connection.recv(1)
+
+    api.answer = answer
+    assert reply_of(user, "/chat/stream/") == UNAVAILABLE
 
 
 @pytest.mark.parametrize("seconds", [1e10, math.inf, 1e300, 2])

@@ -211,8 +211,10 @@ def test_a_failure_is_the_same_with_a_second_model_and_without(play, settings, w
 @pytest.mark.parametrize("when_down", [False, True])
 def test_a_server_that_stops_says_so_with_a_second_model_too(api, settings, monkeypatch, when_down):
     settings.CLAUDE_FALLBACK_WHEN_DOWN = when_down
-    monkeypatch.setattr(deadline, "drain_at", math.inf)
+    # % if cookiecutter.view_style != "async"
     monkeypatch.setattr(deadline, "LOOK_AROUND", 0.02)
+    # % endif
+    monkeypatch.setattr(deadline, "drain_at", math.inf)
     api.answer = lambda connection: [deadline.drain(0.02), connection.recv(1)]
     assert failure_of().kind == "restarting"
 
