@@ -5,15 +5,16 @@ import threading
 import pytest
 from django.db import DataError, OperationalError, transaction
 
-from usage import writer
+from claude import background
+from claude.background import Write, Writer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    monkeypatch.setattr(writer, "PAUSE", 0.01)
-    monkeypatch.setattr(writer, "PATIENCE", 0.01)
+    monkeypatch.setattr(background, "PAUSE", 0.01)
+    monkeypatch.setattr(background, "PATIENCE", 0.01)
 
 
 class Database:
@@ -36,30 +37,30 @@ class Database:
 
 def test_what_a_locked_database_does_not_take_is_tried_again():
     locked = Database(OperationalError("locked"), OperationalError("locked"))
-    writer.Writer().write(locked.write, locked.lose)
+    Writer().write(Write(locked.write, locked.lose))
     assert locked.over.wait(60)
     assert (locked.errors, locked.lost) == ([], [])
 
 
 def test_what_comes_later_is_written_after_it():
-    ours, gone, fine = writer.Writer(), Database(OperationalError("gone")), Database()
-    ours.write(gone.write, gone.lose)
-    ours.write(fine.write, fine.lose)
+    ours, gone, fine = Writer(), Database(OperationalError("gone")), Database()
+    ours.write(Write(gone.write, gone.lose))
+    ours.write(Write(fine.write, fine.lose))
     assert gone.over.wait(60)
     assert fine.over.wait(60)
 
 
 def test_what_no_database_will_take_is_lost_at_once():
     refused = Database(DataError("too long"))
-    writer.Writer().write(refused.write, refused.lose)
+    Writer().write(Write(refused.write, refused.lose))
     assert refused.over.wait(60)
     assert [type(error) for error in refused.lost] == [DataError]
 
 
 def test_what_was_tried_for_long_enough_is_lost(monkeypatch):
-    monkeypatch.setattr(writer, "KEEP_TRYING", 0)
+    monkeypatch.setattr(background, "KEEP_TRYING", 0)
     gone = Database(OperationalError("gone"))
-    writer.Writer().write(gone.write, gone.lose)
+    Writer().write(Write(gone.write, gone.lose))
     assert gone.over.wait(60)
     assert [type(error) for error in gone.lost] == [OperationalError]
 
@@ -67,5 +68,5 @@ def test_what_was_tried_for_long_enough_is_lost(monkeypatch):
 def test_within_a_transaction_it_is_a_part_of_that():
     threads = []
     with transaction.atomic():
-        writer.Writer().write(lambda: threads.append(threading.get_ident()), threads.append)
+        Writer().write(Write(lambda: threads.append(threading.get_ident()), threads.append))
     assert threads == [threading.get_ident()]
