@@ -39,7 +39,8 @@ def turn_of(question: Question, digest: str, now: datetime, *, is_last_try: bool
 
     That is tried first, and most often done: a look before it would be a further wait for the database.
     """
-    there = Turn.objects.filter(user=question.user.pk, idempotency_key=question.idempotency_key)
+    key = question.idempotency_key or uuid.uuid4()
+    there = Turn.objects.filter(user=question.user.pk, idempotency_key=key)
     if question.replaces and (turn := there.first()):  # what it takes the place of may be gone since
         return turn, False
     try:
@@ -47,7 +48,7 @@ def turn_of(question: Question, digest: str, now: datetime, *, is_last_try: bool
             conversation_id, is_first = conversation_of(question, now)
             turn = Turn.objects.create(
                 user=question.user,
-                idempotency_key=question.idempotency_key or uuid.uuid4(),
+                idempotency_key=key,
                 digest=digest,
                 asked_at=now,
                 prompt=question.prompt if conversation_id else "",

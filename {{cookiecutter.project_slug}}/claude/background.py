@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.db import DataError, Error, IntegrityError, connection
 
 from claude.call import release_connections
@@ -48,7 +49,9 @@ class Write:
             for_later = isinstance(error, Error) and not isinstance(error, DataError | IntegrityError)
             if for_later and time.monotonic() < self.give_up_at:
                 if not self.tried.is_set():  # its own words may quote what was said
-                    logger.warning("The database could not take a write yet: %s", type(error).__name__)
+                    # In development that is no news, as before the first `manage.py migrate`.
+                    level = logging.DEBUG if settings.CLAUDE_OFFLINE else logging.WARNING
+                    logger.log(level, "The database could not take a write yet: %s", type(error).__name__)
                 return False
             self.lose(error)
         finally:
