@@ -58,7 +58,7 @@ def turn_of(question: Question, digest: str, now: datetime, *, is_last_try: bool
     except IntegrityError:
         if turn := there.first():
             return turn, False
-        if Conversation.objects.filter(pk=question.conversation).exclude(user=question.user.pk).exists():
+        if question.conversation and Conversation.objects.filter(pk=question.conversation).exclude(user=question.user.pk):
             raise Refused(404, _("There is no such conversation.")) from None
         if is_last_try:
             raise
@@ -72,8 +72,9 @@ def conversation_of(question: Question, now: datetime) -> tuple[uuid.UUID | None
 
     Of questions in one conversation at the same time, each waits here for the other.
     """
-    own = Conversation.objects.filter(pk=question.conversation, user=question.user.pk)
-    if question.conversation is None or own.update(updated_at=now):
+    if question.conversation is None:
+        return None, False
+    if Conversation.objects.filter(pk=question.conversation, user=question.user.pk).update(updated_at=now):
         return question.conversation, False
     title = " ".join(question.prompt.split())[:80]
     Conversation.objects.create(pk=question.conversation, user=question.user, title=title)

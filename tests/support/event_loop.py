@@ -36,11 +36,11 @@ def block():
     while time.thread_time() < end:
         pass
 '''
-BLOCK = '''        if request.path_info == "/block":
+BLOCK = """        if request.path_info == "/block":
             import watch
 
             watch.block()
-'''
+"""
 
 
 def watched(project):
@@ -48,7 +48,7 @@ def watched(project):
     (project / "watch.py").write_text(WATCH, encoding="utf-8")
     server = project / "config/uvicorn.py"
     change_line(server, '    "server_header": False,\n', '    "server_header": False,\n    "loop": "asyncio",\n')
-    change_line(server, 'if __name__ == "__main__":\n', 'if __name__ == "__main__":\n    import watch  # noqa: F401\n\n')
+    change_line(server, 'if __name__ == "__main__":\n', 'if __name__ == "__main__":\n    import watch\n\n')
     health = project / "config/health.py"
     first = '        if request.path_info == "/healthz":\n'
     change_line(health, first, BLOCK + first)

@@ -74,7 +74,8 @@ class Writer:
     @classmethod
     def of_this_process(cls) -> Self:
         """A forked process has one of its own: it has not got the thread."""
-        return cls._of_processes.setdefault((cls, os.getpid()), cls())
+        key = (cls, os.getpid())
+        return cls._of_processes.get(key) or cls._of_processes.setdefault(key, cls())
 
     def write(self, item: Write) -> None:
         """Has it written soon. Within a transaction, which no other thread sees, it is tried at once."""

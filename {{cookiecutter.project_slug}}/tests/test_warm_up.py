@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 # % if cookiecutter.view_style == "async"
 START = """
 import asyncio
