@@ -58,7 +58,8 @@ def turn_of(question: Question, digest: str, now: datetime, *, is_last_try: bool
     except IntegrityError:
         if turn := there.first():
             return turn, False
-        if question.conversation and Conversation.objects.filter(pk=question.conversation).exclude(user=question.user.pk):
+        of_others = Conversation.objects.exclude(user=question.user.pk)
+        if question.conversation and of_others.filter(pk=question.conversation).exists():
             raise Refused(404, _("There is no such conversation.")) from None
         if is_last_try:
             raise

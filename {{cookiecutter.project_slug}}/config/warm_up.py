@@ -17,7 +17,7 @@ from claude.offline import rehearse
 # % if cookiecutter.usage
 from usage import prices
 # % endif
-
+{{ "" }}
 logger = logging.getLogger("claude")
 
 
