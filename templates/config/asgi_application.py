@@ -34,6 +34,6 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
             warm_up()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            await sync_to_async(background.flush)()  # the server may end by the signal itself, and then runs nothing else
+            await sync_to_async(background.flush)()  # a server that ends by the signal itself runs nothing after this
             await send({"type": "lifespan.shutdown.complete"})
             return

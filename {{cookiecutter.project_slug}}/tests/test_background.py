@@ -1,5 +1,7 @@
 """What the database does not take is tried again; what it never will is lost once, in words."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -70,3 +72,38 @@ def test_within_a_transaction_it_is_a_part_of_that():
     with transaction.atomic():
         Writer().write(Write(lambda: threads.append(threading.get_ident()), threads.append))
     assert threads == [threading.get_ident()]
+
+
+def test_who_has_something_to_write_can_wait_for_it_and_not_for_others(monkeypatch):
+    monkeypatch.setattr(background, "PATIENCE", 60)
+    gate, ours = threading.Event(), Writer()
+    ours.write(Write(gate.wait, lambda error: None, "owner"))
+    ours.flush("another")
+    waiting = threading.Thread(target=ours.flush, args=("owner",))
+    waiting.start()
+    assert waiting.is_alive()
+    gate.set()
+    waiting.join(60)
+    assert not waiting.is_alive()
+
+
+def test_nobody_keeps_a_connection_of_a_pool_while_waiting_for_a_write(monkeypatch):
+    released = []
+    monkeypatch.setattr(background, "release_connections", lambda **kwargs: released.append(threading.get_ident()))
+    Write(lambda: None, lambda error: None).wait(0)
+    assert threading.get_ident() in released
+
+
+def test_a_process_that_ends_writes_what_it_has_to():
+    program = """
+import atexit, threading, time
+import django
+django.setup()
+from claude.background import Write, Writer
+
+ended = threading.Event()
+Writer.of_this_process().write(Write(lambda: (ended.wait(), time.sleep(0.1), print("written")), print))
+atexit.register(ended.set)
+"""
+    command, environment = [sys.executable, "-c", program], {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    assert subprocess.run(command, env=environment, capture_output=True, text=True).stdout == "written\n"
