@@ -13,7 +13,8 @@ from bakery import PAIRS, VARIANTS, Bakery
 from claude_server.client import ClaudeServer
 from control_tags import counted, per_thousand_lines
 from environments import Environments
-from production import Production
+from event_loop import BLOCKED, watched
+from production import Log, Production
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -82,12 +83,17 @@ def claude():
 
 @pytest.fixture(scope="session")
 def busy(production, claude, tmp_path_factory):
-    """busy.serve(answers) serves a project, in two processes where it has the wrapper; busy.lane is its Claude."""
+    """busy.serve(answers) serves a project, in two processes where it has the wrapper; busy.lane is its Claude.
+
+    Without the wrapper, the event loop of an async project is watched.
+    """
     lane = claude.lane()
     with production.serving(tmp_path_factory.mktemp, lane.base_url, CLAUDE_MAX_RETRIES="0") as serve:
 
         def serve_busy(answers):
-            return serve(answers, WEB_WORKERS="2" if answers["client_wrapper"] else "1")
+            if answers["client_wrapper"]:
+                return serve(answers, WEB_WORKERS="2")
+            return serve(answers, WEB_WORKERS="1", change=watched if answers["view_style"] == "async" else None)
 
         yield SimpleNamespace(serve=serve_busy, lane=lane)
 
@@ -116,8 +122,11 @@ def lane(shared_lane):
 
 @pytest.fixture
 def served(request, in_production, lane):
-    """The project that a test is about."""
-    return in_production(request.param)
+    """The project that a test is about. Whatever a test does, nothing may block an event loop."""
+    served = in_production(request.param)
+    log = Log(served.server)
+    yield served
+    assert log.lines(BLOCKED) == []
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -21,19 +21,8 @@ def claim_in_database(question: Question) -> Turn:
         turn.details = history.details_of(turn)
         return turn
     now = timezone.now()
-    keeper.expired(now).delete()
     digest = salted_hmac("chat.question", f"{question.conversation}\0{question.prompt}", algorithm="sha256").hexdigest()
-    # Functions are called in the transaction that makes the turn, and only if there is none.
-    new: Json = {
-        "digest": digest,
-        "asked_at": now,
-        "prompt": question.prompt if question.conversation else "",
-        "conversation": lambda: conversation_of(question, now),
-        "replaces": lambda: first_replaced(question),
-    }
-    turn, created = Turn.objects.get_or_create(
-        user=question.user, idempotency_key=question.idempotency_key or uuid.uuid4(), defaults=new
-    )
+    turn, created = turn_of(question, digest, now)
     if turn.digest != digest:
         raise Refused(422, _("This idempotency_key belongs to another question: please reload the page and ask again."))
     if not turn.is_over:
@@ -41,23 +30,56 @@ def claim_in_database(question: Question) -> Turn:
             take_over(turn, now)
         turn.user, turn.prompt, turn.is_ours = question.user, question.prompt, True
         turn.details = history.details_of(turn)
-        keeper.of_this_process().begin(turn)
+        keeper.Keeper.of_this_process().begin(turn)
     return turn
 
 
-def conversation_of(question: Question, now: datetime) -> Conversation | None:
-    """The conversation that a question continues or starts. Raises `Refused` when it is somebody else's."""
+def turn_of(question: Question, digest: str, now: datetime, *, is_last_try: bool = False) -> tuple[Turn, bool]:
+    """The turn of a question, and whether it was made now.
+
+    That is tried first, and most often done: a look before it would be a further wait for the database.
+    """
+    key = question.idempotency_key or uuid.uuid4()
+    there = Turn.objects.filter(user=question.user.pk, idempotency_key=key)
+    if question.replaces and (turn := there.first()):  # what it takes the place of may be gone since
+        return turn, False
+    try:
+        with transaction.atomic():
+            conversation_id, is_first = conversation_of(question, now)
+            turn = Turn.objects.create(
+                user=question.user,
+                idempotency_key=key,
+                digest=digest,
+                asked_at=now,
+                prompt=question.prompt if conversation_id else "",
+                conversation_id=conversation_id,
+                replaces=first_replaced(question),
+            )
+    except IntegrityError:
+        if turn := there.first():
+            return turn, False
+        of_others = Conversation.objects.exclude(user=question.user.pk)
+        if question.conversation and of_others.filter(pk=question.conversation).exists():
+            raise Refused(404, _("There is no such conversation.")) from None
+        if is_last_try:
+            raise
+        return turn_of(question, digest, now, is_last_try=True)  # another question has just started the conversation
+    turn.is_first = is_first
+    return turn, True
+
+
+def conversation_of(question: Question, now: datetime) -> tuple[uuid.UUID | None, bool]:
+    """The id of the conversation that a question continues or starts, and whether it starts it.
+
+    Of questions in one conversation at the same time, each waits here for the other.
+    """
     if question.conversation is None:
-        return None
+        return None, False
+    if Conversation.objects.filter(pk=question.conversation, user=question.user.pk).update(updated_at=now):
+        return question.conversation, False
     title = " ".join(question.prompt.split())[:80]
-    conversation, created = Conversation.objects.get_or_create(
-        pk=question.conversation, defaults={"user": question.user, "title": title}
-    )
-    own = Conversation.objects.filter(pk=conversation.pk, user=question.user.pk)
-    # Also when it has just been deleted. Of questions in one conversation at the same time, each waits here for the other.
-    if not created and not own.update(updated_at=now):
-        raise Refused(404, _("There is no such conversation."))
-    return conversation
+    Conversation.objects.create(pk=question.conversation, user=question.user, title=title)
+    return question.conversation, True
 
 
 def first_replaced(question: Question) -> int | None:
@@ -107,4 +129,4 @@ def settle(turn: Turn) -> None:
     """Stores how a turn ended. The user, who has paid for the answer, does not wait for a broken database."""
     if turn.is_ours:
         turn.break_off(Turn.State.FAILED)  # if it has not come to an end
-        keeper.of_this_process().end(turn)
+        keeper.Keeper.of_this_process().end(turn)

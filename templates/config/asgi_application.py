@@ -28,8 +28,12 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            from config.warm_up import warm_up  # which needs the models
+
             stop_calls_on_sigterm()
+            warm_up()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            await sync_to_async(background.flush)()  # a server that ends by the signal itself runs nothing after this
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -121,6 +121,7 @@ def test_the_end_of_an_answer_does_not_wait_for_a_locked_database_which_gets_it_
     lane.script(Answer(deltas=WORDS, gated=True))
     reply = ask(path)
     lane.wait(arrived=1, timeout=60)
+    until(lambda: in_database(served, "SELECT count(*) FROM usage_reservation") == [1])
     before = len(outcomes_in_the_ledger(served))
     with locked(served):
         lane.release(len(WORDS))
@@ -136,8 +137,12 @@ def test_the_end_of_an_answer_does_not_wait_for_a_locked_database_which_gets_it_
 
 
 def outcomes_in_the_ledger(served):
+    return in_database(served, "SELECT outcome FROM usage_ledgerentry ORDER BY id")
+
+
+def in_database(served, query):
     with closing(sqlite3.connect(served.project / "db.sqlite3", timeout=20)) as database:
-        return [outcome for (outcome,) in database.execute("SELECT outcome FROM usage_ledgerentry ORDER BY id")]
+        return [value for (value,) in database.execute(query)]
 
 
 @twice

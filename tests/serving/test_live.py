@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from claude_server.script import Answer, Status
-from production import served_with
+from event_loop import BLOCKED
+from production import Log, served_with
 
 PASSWORD = "seven-small-otters"
 ADDRESSES = {
@@ -111,3 +112,11 @@ def test_each_style_has_the_addresses_it_serves_and_no_other(user, served):
     """GET is refused where something is, and unknown where nothing is."""
     asked = {path: user.get(path).status for path in ADDRESSES["async"]}
     assert asked == {path: 405 if path in ADDRESSES[served.view_style] else 404 for path in asked}
+
+
+def test_a_step_that_blocks_the_event_loop_is_found(in_production):
+    """The control: `served` looks for one after each test with this project."""
+    served = in_production({"view_style": "async", "client_wrapper": False})
+    log = Log(served.server)
+    served.anonymous().get("/block")
+    assert log.lines(BLOCKED)

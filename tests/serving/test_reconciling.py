@@ -21,7 +21,10 @@ CENTS = {"uncached_input_tokens": "30", "output_tokens": "15"}
 """What that costs with claude-sonnet-4-6."""
 
 TO_YESTERDAY = f"""
-from usage.models import DailySpending, LedgerEntry
+import time
+from usage.models import DailySpending, LedgerEntry, Reservation
+while Reservation.objects.exists():  # the ledger is written after the answer
+    time.sleep(0.01)
 LedgerEntry.objects.exclude(input_tokens={USAGE["input_tokens"]}).delete()
 LedgerEntry.objects.update(started_at="{YESTERDAY.isoformat()}", day="{YESTERDAY.date()}")
 DailySpending.objects.all().delete()

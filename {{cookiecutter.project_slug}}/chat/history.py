@@ -36,7 +36,7 @@ def remembered(turns: QuerySet[Turn]) -> list[Turn]:
 def details_of(turn: Turn) -> Details:
     """What goes to Claude with the prompt of a turn."""
     details: Details = {"user": turn.user}
-    if turn.conversation_id:
+    if turn.conversation_id and not turn.is_first:
         turns = remembered(Turn.objects.filter(conversation=turn.conversation_id, pk__lt=turn.replaces or turn.pk))
         details["history"] = [
             {"role": role, "content": text}

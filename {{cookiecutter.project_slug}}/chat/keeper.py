@@ -1,78 +1,58 @@
-"""What a process does for its turns beside answering them, in one thread that starts with the first of them.
+"""What a process does for its turns beside answering them.
 
 It says in `alive_at` that they are being answered: a turn whose process has been silent for LEASE seconds is dead, and may
-be asked again. It stores what has come of their answers, and how they ended. A database that is locked, full or gone
-delays no user: an answer that it does not take waits here, in memory, and is tried again. The thread holds no connection
-to a server between its rounds.
+be asked again. It stores what has come of their answers, and how they ended, whenever the database takes it.
 """
 
 import logging
-import os
-import threading
 import time
 from contextlib import suppress
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
+from functools import partial
 
 from django.conf import settings
-from django.db import DataError, Error, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from chat.models import Conversation, Turn, text_block
-from claude.calls import release_connections
+from claude.background import PAUSE, Write, Writer
 
 logger = logging.getLogger("chat")
 
 State = Turn.State
 
 # All in seconds. With these, a database may be gone for 45 seconds before it takes a living turn for dead.
-RENEWAL = 2.0
+RENEWAL = PAUSE
 LEASE = 60.0
-# How long the end of an answer waits until it is stored.
-PATIENCE = 1.0
-# How long a database that is there may refuse an answer before the answer is lost.
-KEEP_TRYING = 600.0
+# How often what is too old is deleted.
+SWEEP = 60.0
 # How many conversations are deleted in one transaction.
 AT_ONCE = 20
 
 
-class Ended:
-    """A turn that has ended, until the database knows it."""
-
-    def __init__(self, turn: Turn) -> None:
-        self.turn = turn
-        self.over = threading.Event()
-        self.give_up_at = time.monotonic() + KEEP_TRYING
-
-
-class Keeper:
+class Keeper(Writer):
     """The turns that a process has in hand."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._alive: dict[int, Turn] = {}
         self._stored: dict[int, str] = {}  # the text of each that the database has
-        self._ended: SimpleQueue[Ended] = SimpleQueue()
-        self._late: list[Ended] = []
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._next_sweep = 0.0
 
     def begin(self, turn: Turn) -> None:
         """From now on this process is answering the turn."""
         self._alive[turn.pk], self._stored[turn.pk] = turn, ""
         # Within a transaction, as in a test, no other thread could see it.
         if not connection.in_atomic_block:
-            self._start()
+            self.start()
 
     def end(self, turn: Turn) -> None:
         """Stores the answer, or how it broke off. Waits for PATIENCE seconds at most."""
-        ended = Ended(turn)
-        if connection.in_atomic_block:
-            self._store(ended)
-            return
-        self._start()
-        self._ended.put(ended)
-        ended.over.wait(PATIENCE)
+        item = Write(partial(self._store, turn), partial(self._lose, turn))
+        self.write(item)
+        item.wait()
 
     def make_round(self) -> None:
         """Renews what is alive, stores what has come, and tries again to store what could not be stored."""
@@ -83,13 +63,12 @@ class Keeper:
                     alive.update(alive_at=Now())
                 with transaction.atomic():
                     self._store_texts()
+            if time.monotonic() >= self._next_sweep:
+                self._next_sweep = time.monotonic() + SWEEP
+                sweep(timezone.now())
         except Error:
             return  # the database is not there: what is late stays so
-        finally:
-            release_connections(keep_files=True)
-        late, self._late = self._late, []
-        for ended in late:
-            self._store(ended)
+        super().make_round()
 
     def _store_texts(self) -> None:
         for turn in list(self._alive.values()):
@@ -98,67 +77,28 @@ class Keeper:
                 ours(turn).update(content=text_block(text))
                 self._stored[turn.pk] = text
 
-    def _store(self, ended: Ended) -> None:
-        turn = ended.turn
-        try:
-            store(turn, last_try=time.monotonic() > ended.give_up_at)
-        except Error as error:
-            if not ended.over.is_set():
-                # Its own words may quote the answer.
-                logger.warning("The end of turn %d could not be stored yet: %s", turn.pk, type(error).__name__)
-            self._late.append(ended)
-        else:
-            if self._alive.get(turn.pk) is turn:  # and not asked again meanwhile
-                del self._alive[turn.pk], self._stored[turn.pk]
-        finally:
-            ended.over.set()  # whoever waits would wait in vain
-            release_connections(keep_files=True)
+    def _store(self, turn: Turn) -> None:
+        store(turn)
+        self._forget(turn)
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        mark_interrupted(Turn.objects.all())
-        next_round = time.monotonic() + RENEWAL
-        while True:
-            try:
-                with suppress(Empty):
-                    self._store(self._ended.get(timeout=max(0, next_round - time.monotonic())))
-                if time.monotonic() >= next_round:
-                    next_round = time.monotonic() + RENEWAL
-                    self.make_round()
-            except Exception as error:
-                logger.error("The keeper of turns failed: %s", type(error).__name__)
-
-
-_keepers: dict[int, Keeper] = {}
-
-
-def of_this_process() -> Keeper:
-    """A forked process has a keeper of its own: it has not got the thread, and answers none of these turns."""
-    return _keepers.setdefault(os.getpid(), Keeper())
-
-
-def store(turn: Turn, *, last_try: bool = False) -> None:
-    """Stores how a turn ended, unless another request has taken it over meanwhile. What it replaces goes with that.
-
-    Raises `django.db.Error` when the database may take it later. What it never will is marked as lost.
-    """
-    try:
-        with transaction.atomic():
-            changes = {"content": turn.content, "ending": turn.ending, "message_id": turn.message_id}
-            stored = ours(turn).update(state=turn.state, **changes)
-            if stored and turn.state == State.ANSWERED and turn.replaces:
-                replaced(turn).delete()
-    except Exception as error:
-        if isinstance(error, Error) and not isinstance(error, DataError) and not last_try:
-            raise
+    def _lose(self, turn: Turn, error: Exception) -> None:
         logger.error("The end of turn %d is lost: %s", turn.pk, type(error).__name__)
         with suppress(Error):
             ours(turn).update(state=State.LOST if turn.is_over else turn.state)
+        self._forget(turn)
+
+    def _forget(self, turn: Turn) -> None:
+        if self._alive.get(turn.pk) is turn:  # and not asked again meanwhile
+            del self._alive[turn.pk], self._stored[turn.pk]
+
+
+def store(turn: Turn) -> None:
+    """Stores how a turn ended, unless another request has taken it over meanwhile. What it replaces goes with that."""
+    with transaction.atomic():
+        changes = {"content": turn.content, "ending": turn.ending, "message_id": turn.message_id}
+        stored = ours(turn).update(state=turn.state, **changes)
+        if stored and turn.state == State.ANSWERED and turn.replaces:
+            replaced(turn).delete()
 
 
 def ours(turn: Turn) -> QuerySet[Turn]:
@@ -185,10 +125,15 @@ def delete(conversations: QuerySet[Conversation]) -> int:
         deleted += len(few)
 
 
-def expired(now: datetime) -> QuerySet[Turn]:
-    """What stood alone, and is too old for another request with its key."""
+def sweep(now: datetime) -> tuple[int, int]:
+    """Marks the turns whose process died, and deletes what stood alone and is too old for another request with its key.
+
+    Says how many there were of each.
+    """
+    interrupted = mark_interrupted(Turn.objects.all())
     old = now - timedelta(seconds=settings.CHAT_REMEMBER)
-    return Turn.objects.filter(conversation=None, asked_at__lt=old).exclude(under_way())
+    deleted, _ = Turn.objects.filter(conversation=None, asked_at__lt=old).exclude(under_way()).delete()
+    return interrupted, deleted
 
 
 def unchanged(turn: Turn) -> QuerySet[Turn]:

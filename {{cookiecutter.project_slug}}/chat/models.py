@@ -93,8 +93,9 @@ class Turn(models.Model):
     ending: Any = AnyJSONField(null=True)
     message_id = models.CharField(max_length=255)
 
-    # What only the process that answers it knows: that it does, what goes to Claude with the prompt, and the call.
-    is_ours = False
+    # What only the process that answers it knows: that it does, that the conversation begins with it, what goes to Claude
+    # with the prompt, and the call.
+    is_ours = is_first = False
     call: Call | None = None
     details: Details = {}
 

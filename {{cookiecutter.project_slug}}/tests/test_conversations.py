@@ -3,8 +3,10 @@
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -43,7 +45,7 @@ def half_answered(conversation):
     """A turn under way, of whose answer a part is stored."""
     turn = claim(conversation)
     turn.add("Half")
-    keeper.of_this_process().make_round()
+    keeper.Keeper.of_this_process().make_round()
     return turn
 
 
@@ -177,7 +179,7 @@ def test_while_an_answer_comes_what_has_come_is_stored(user, conversation, path)
     turn = half_answered(conversation)
     turn.add(" of it")
     assert ">Half</p>" in user.get(f"/c/{conversation}/").text
-    keeper.of_this_process().make_round()
+    keeper.Keeper.of_this_process().make_round()
     page = user.get(f"/c/{conversation}/").text
     assert ">Half of it</p>" in page
     assert 'data-note="waiting"\n     >' in page
@@ -229,7 +231,7 @@ def test_asked_again_after_it_was_cut_an_answer_keeps_its_text_until_there_is_mo
     turn.add("Half")
     leave(turn)
     again = claim(conversation, turn.idempotency_key)
-    keeper.of_this_process().make_round()
+    keeper.Keeper.of_this_process().make_round()
     leave(again)
     assert (again.pk, again.text) == (turn.pk, "Half")
     once_more = claim(conversation, turn.idempotency_key)
@@ -247,12 +249,20 @@ def test_an_answer_after_its_conversation_was_deleted_is_not_kept(user, conversa
     assert not Turn.objects.exists()
 
 
-def test_a_question_is_not_taken_when_its_conversation_is_deleted_meanwhile(user, wire, conversation, path):
+def test_a_question_in_a_conversation_that_is_deleted_meanwhile_begins_it_anew(user, wire, conversation, path):
     user.post(path, click("Hello", conversation))
     with just_before('UPDATE "chat_conversation"', Conversation.objects.all().delete):
-        reply = user.post(path, click("Still there?", conversation))
-    assert (reply.status, reply.json["error"]) == (404, "There is no such conversation.")
-    assert len(wire) == 1
+        user.post(path, click("Still there?", conversation))
+    assert [message["content"] for message in wire[-1]["body"]["messages"]] == ["Still there?"]
+    assert Turn.objects.get().prompt == "Still there?"
+
+
+def test_of_two_questions_that_start_one_conversation_at_once_both_are_asked(user, wire, conversation, path):
+    owner = get_user_model().objects.get()
+    start = partial(Conversation.objects.create, pk=conversation, user=owner)
+    with just_before('INSERT INTO "chat_conversation"', start):
+        assert user.post(path, click("Hello", conversation)).status == 200
+    assert Turn.objects.get().conversation_id == uuid.UUID(conversation)
 
 
 @pytest.mark.parametrize("deleted", [True, False])

@@ -44,6 +44,26 @@ class StandIn(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
         return respond(request, json.loads(await request.aread() or "{}"))
 
 
+def rehearse() -> None:
+    """Has the SDK make a request like most of ours, as it reads its types when it first meets them. It goes nowhere."""
+    import anthropic
+
+    text: Any = {"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}
+    http_client = anthropic.DefaultHttpxClient(transport=StandIn())
+    with (
+        anthropic.Anthropic(api_key="offline", http_client=http_client, open_telemetry=False) as client,
+        client.messages.with_streaming_response.create(
+            model="claude-sonnet-4-6",
+            max_tokens=1,
+            system=[text],
+            messages=[{"role": "user", "content": [text]}],
+            metadata={"user_id": "nobody"},
+            stream=True,
+        ),
+    ):
+        pass
+
+
 def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
     """The response to one attempt; raises what the network would raise."""
     headers = {"request-id": f"req_offline_{uuid.uuid4().hex[:16]}"}

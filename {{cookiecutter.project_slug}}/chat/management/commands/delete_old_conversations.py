@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from chat import keeper
-from chat.models import Conversation, Turn
+from chat.models import Conversation
 
 
 class Command(BaseCommand):
@@ -19,8 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
-        interrupted = keeper.mark_interrupted(Turn.objects.all())
-        expired, _ = keeper.expired(now).delete()
+        interrupted, expired = keeper.sweep(now)
         deleted = 0
         if settings.CHAT_RETENTION_DAYS:
             old = now - timedelta(days=settings.CHAT_RETENTION_DAYS)

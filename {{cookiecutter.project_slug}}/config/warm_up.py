@@ -1,0 +1,36 @@
+"""What a worker in production loads before its first question, which would else wait for it, and block an event loop.
+
+It takes over a second. In development a start stays quick, and the first question is slow.
+"""
+
+import logging
+
+from django.conf import settings
+
+from chat.keeper import Keeper
+# % if cookiecutter.view_style == "async"
+from claude.client import aget_client as get_client
+# % else
+from claude.client import get_client
+# % endif
+from claude.offline import rehearse
+# % if cookiecutter.usage
+from usage import prices
+# % endif
+{{ "" }}
+logger = logging.getLogger("claude")
+
+
+def warm_up() -> None:
+    """Asks nobody. What cannot be loaded is left to the first question, whose failure says why."""
+    if settings.DEBUG:
+        return
+    try:
+        get_client()
+        rehearse()
+# % if cookiecutter.usage
+        prices.price(settings.ANTHROPIC_MODEL, prices.Usage())
+# % endif
+    except Exception as error:
+        logger.warning("A worker starts without what its first question needs: %s", type(error).__name__)
+    Keeper.of_this_process().start()
