@@ -2,7 +2,8 @@
 
 One JSON object comes in: where to ask, what and how often. A first line {"window": [from, to]} goes out at once, and at
 the end what was seen. The window begins when all streams are open and `settle` seconds have gone by; `length` is how many
-tokens each has, or none where all are to end with the window. Times are seconds of the clock that all processes share.
+tokens each has, or none where all are to end with the window. What is late by `patience` seconds after it is left. Times
+are seconds of the clock that all processes share.
 """
 
 import json
@@ -19,7 +20,6 @@ STAMP = re.compile(rb"\d{10}\.\d{6}")
 CHUNK_HEAD = re.compile(rb"\r\n[0-9a-f]+\r\n")
 END = re.compile(rb'"done": true|"message_stop"')
 ERROR = re.compile(rb'"error": "([^"]*)", "status": (\d+)')
-PATIENCE = 20.0  # seconds after the last token was sent, within which all must have arrived
 
 
 class Stream:
@@ -92,7 +92,7 @@ def run(spec):
     poll = select.epoll()
     streams, readings = {}, Readings(window)
     waiting = list(enumerate(spec["questions"]))[::-1]
-    give_up = window[1] + PATIENCE
+    give_up = window[1] + spec["patience"]
     while (streams or waiting) and (now := time.monotonic()) < give_up:
         while waiting and now >= start + waiting[-1][0] / spec["opens_per_second"]:
             _, question = waiting.pop()

@@ -92,9 +92,13 @@ def behind_nginx(project, folder, port):
 
 
 class Usage(NamedTuple):
-    """What the processes of a server hold at one moment, added up. Memory is in KB."""
+    """What the processes of a server hold at one moment, added up. Memory is in KB.
+
+    `anonymous` is the part of PSS that is no file: how many share a file changes with whatever else runs on the machine.
+    """
 
     pss: int
+    anonymous: int
     rss: int
     files: int
     sockets: int
@@ -115,7 +119,14 @@ def usage_of(pid):
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except OSError:
         return None
-    return memory["Pss"], memory["Rss"], len(held), sum(name.startswith("socket:") for name in held), threads
+    return (
+        memory["Pss"],
+        memory["Pss_Anon"],
+        memory["Rss"],
+        len(held),
+        sum(name.startswith("socket:") for name in held),
+        threads,
+    )
 
 
 def held_by(path):

@@ -66,7 +66,18 @@ class Asked:
             before = now
 
     @contextmanager
-    def streams(self, number, rate=0, seconds=60.0, *, length=0, settle=0.0, opens_per_second=100, conversation=False):
+    def streams(
+        self,
+        number,
+        rate=0,
+        seconds=60.0,
+        *,
+        length=0,
+        settle=0.0,
+        opens_per_second=100,
+        patience=20.0,
+        conversation=False,
+    ):
         """So many streams at once, of `rate` tokens a second (0: all at once). Gives the window in which they are
         watched, and a function that waits for their end and gives what open_streams.py has seen."""
         self.wait_until_idle()
@@ -80,6 +91,7 @@ class Asked:
             "opens_per_second": opens_per_second,
             "settle": settle,
             "seconds": seconds,
+            "patience": patience,
         }
         with process("open_streams.py") as reading:
             reading.stdin.write(json.dumps(spec))
