@@ -1,9 +1,9 @@
 """Reads many streams at once from one process, for a fraction of what a client library costs, and times each token.
 
 One JSON object comes in: where to ask, what and how often. A first line {"window": [from, to]} goes out at once, and at
-the end what was seen. The window begins when all streams are open and `settle` seconds have gone by; `length` is how many
-tokens each has, or none where all are to end with the window. What is late by `patience` seconds after it is left. Times
-are seconds of the clock that all processes share.
+the end what was seen. The window begins when all streams are open and `settle` seconds have gone by. Each stream has
+`length` tokens, or as many as end with the window. What is late by `patience` seconds after it is left. Times are
+seconds of the clock that all processes share.
 """
 
 import json

@@ -2,8 +2,8 @@
 
 tests/claude_server checks and remembers every request, which is more than a core can do for 1,000 such streams. Here
 the text of each delta is the moment at which it was sent, on the clock that all processes of a machine share; the
-first delta begins with the moment at which its request arrived. A question names its length and its pace: `500tokens/50`
-is 500 tokens, 50 a second, and `500tokens/0` sends them all at once. Who asks for no stream gets them as one message.
+first delta begins with the moment at which its request arrived. A question names its length and its pace: by
+`500tokens/50` come 500 tokens, 50 a second, and by `500tokens/0` all at once. Without a stream, they are one message.
 
     python source.py [CERTIFICATE KEY]        prints {"port": …}, and when its input ends {"sent": …, "lag": …}
 """

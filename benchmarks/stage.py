@@ -1,7 +1,7 @@
 """What streams.py measures with: the API, the servers side by side, and a process that reads their streams.
 
-All servers share the first core, and only one is asked at a time. The API (source.py) and the reader (open_streams.py) are
-on the other core, and so is whoever calls this.
+All servers share the first core, and only one is asked at a time. The API (source.py) and the reader (open_streams.py)
+are on the other core, and so is whoever calls this.
 """
 
 import importlib.util
@@ -78,8 +78,10 @@ class Asked:
         patience=20.0,
         conversation=False,
     ):
-        """So many streams at once, of `rate` tokens a second (0: all at once). Gives the window in which they are
-        watched, and a function that waits for their end and gives what open_streams.py has seen."""
+        """So many streams at once, of `rate` tokens a second; 0: all at once.
+
+        Gives the window in which they are watched, and a function that waits for what open_streams.py says of them.
+        """
         self.wait_until_idle()
         names = ["idempotency_key", "conversation"] if conversation else ["idempotency_key"]
         spec = {
@@ -100,7 +102,7 @@ class Asked:
             yield window, lambda: json.loads(reading.stdout.read())
 
     def read(self, number, **options):
-        """The same for streams that are only read to their end. Gives what was seen, and the CPU seconds that it took."""
+        """The same for streams that are only read to their end: what was seen, and the CPU seconds that it took."""
         with self.streams(number, **options) as (_, seen):
             before = self.cpu()
             result = seen()

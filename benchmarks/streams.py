@@ -1,24 +1,22 @@
-"""What a stream costs in one worker on one core, beside Starlette with the SDK's `text_stream`, as its documentation shows.
+"""What a stream costs in a worker on a core, beside Starlette with the SDK's `text_stream`, as its documentation shows.
 
     make streams
     make streams A="--only unpaced --only paced --rounds 1 --seconds 3"
 
-Prints one table in Markdown. "control" is controls/text_stream.py, "floor" is controls/passthrough.py, which only passes
-bytes on; both are served by uvicorn as the project is, in its environment. "async" and "threads" are the project with the
-wrapper, its database, and users who have signed in. They take turns, round by round, as no machine is quiet: each figure is
-the median of the rounds, a ratio is the median of theirs, and "noise" is by how much the rounds of a row differ at most.
+Prints one table in Markdown. "control" is controls/text_stream.py; "floor" is controls/passthrough.py, which only
+passes bytes on. uvicorn serves both, as it does the project, and in the same environment. "async" and "threads" are the
+project with the wrapper, its database, and a user who has signed in. All take turns, round by round, as no machine is
+quiet. A figure is the median of the rounds, a ratio is the median of theirs, and "noise" is by how much the rounds of a
+row differ.
 
-The view style sync has no streams, so it is not here. benchmarks/README.md has the figures and says where they are used.
+The view style sync has no streams, so it is not here. benchmarks/README.md has the figures, and says who uses them.
 """
 
 import argparse
-import os
-import platform
 import statistics
 import time
 from collections import defaultdict
 from contextlib import ExitStack
-from pathlib import Path
 
 import starlette
 
@@ -47,9 +45,9 @@ def main():
             rig.say(f"{time.strftime('%H:%M:%S')} {row}: {ROWS[row].__doc__.splitlines()[0]}")
             ROWS[row](bench)
         versions = bench.stage.versions()
-    print("\n".join(markdown(HEAD, map(cells, bench.figures.items()))))
+    print("\n".join(rig.markdown_table(HEAD, map(cells, bench.figures.items()))))
     rounds = f"{arguments.rounds} rounds of {arguments.seconds:g} s"
-    print(f"\n{time.strftime('%Y-%m-%d')}, {machine()}, load {rig.load():.1f}; {rounds}.")
+    print(f"\n{time.strftime('%Y-%m-%d')}, {rig.machine()}, load {rig.load():.1f}; {rounds}.")
     print(f"{versions}, Starlette {starlette.__version__}.")
     for note in bench.notes:
         print(f"\n{note}")
@@ -104,7 +102,7 @@ class Bench:
 # --- Rows: each measures for one line of the table, or a few ------------------------------------------
 
 
-def unpaced(bench, streams=50, length=2000):
+def unpaced(bench, streams=50, length=1000):
     """CPU of a token when the API sends all at once. What a request costs without its answer is a row of its own."""
 
     def measure(kind, server):
@@ -250,22 +248,6 @@ def cells(figure):
 
 def rounded(number):
     return f"{number:.0f}" if number >= 30 else f"{number:.1f}"
-
-
-def markdown(head, rows):
-    """Lines of a table, the first column to the left."""
-    yield f"| {' | '.join(head)} |"
-    yield f"|---|{'--:|' * (len(head) - 1)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
-
-
-def machine():
-    """In words: its processor, and how much of it there is."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.machine())
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
-    return f"{name}, {len(rig.CORES)} cores, {memory} GB"
 
 
 if __name__ == "__main__":

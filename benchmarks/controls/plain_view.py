@@ -1,7 +1,7 @@
-"""The control of streams.py for a whole answer: a Django view with session and user that asks the SDK, and nothing else.
+"""The control of streams.py for a whole answer: a Django view with session and user that asks the SDK, and no more.
 
-It stands in a rendered project, with its database and its users, and with the middleware of `django-admin startproject`:
-no idempotency, no ledger, no deadline, no log. `asgi` and `wsgi` are its two kinds.
+It stands in a rendered project, with its database and users, and with the middleware of `django-admin startproject`: no
+idempotency, no ledger, no deadline, no log. `asgi` and `wsgi` are its two kinds.
 """
 
 import os
