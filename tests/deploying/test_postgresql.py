@@ -223,6 +223,9 @@ def test_two_servers_on_one_database_keep_to_one_budget_and_answer_one_click_onc
     name = servers[0].settings["DATABASE_URL"].rpartition("/")[2]
     lane.script(otherwise=Answer(deltas=WORDS, held=True))
 
+    def done(replies):
+        return [reply.result() for reply in replies if reply.done()]
+
     def statuses(user, questions, number):
         """Of so many questions, put to both servers at once; those that are asked wait until all others are refused."""
         before = len(lane.requests())
@@ -231,8 +234,8 @@ def test_two_servers_on_one_database_keep_to_one_budget_and_answer_one_click_onc
                 pool.submit(servers[count % 2].user(user).post, "/chat/ask/", question)
                 for count, question in enumerate(questions)
             ]
-            lane.wait(arrived=before + number, timeout=60)
-            until(lambda: sum(reply.done() for reply in replies) == len(questions) - number, seconds=60)
+            until(lambda: len(done(replies)) + len(lane.requests()) - before == len(questions), seconds=60)
+            assert len(lane.requests()) == before + number, [reply.text for reply in done(replies)]
             for call in lane.requests()[before:]:
                 lane.release(len(WORDS) + 1, request=call.index)
             found = sorted(reply.result().status for reply in replies)

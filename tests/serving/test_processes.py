@@ -249,7 +249,7 @@ def test_a_server_that_stops_lets_answers_end_and_tells_the_others(serve, lane, 
     for name in ("in time", "whole"):
         lane.release(len(WORDS), request=calls[name])
     *rest, last = iter(in_time.read_event, None)
-    assert ([event["delta"] for event in rest], last["done"]) == (WORDS[1:], True)
+    assert ("".join(event["delta"] for event in rest), last["done"]) == ("".join(WORDS[1:]), True)
     assert whole.json["answer"] == "The sky is blue."
     assert list(iter(too_long.read_event, None)) == [RESTARTING]
     assert [event for event in iter(pings.read_event, None) if event != ": keepalive"] == [RESTARTING]

@@ -63,10 +63,11 @@ WAITS = JSON | STREAM | MANY
 
 
 class Ended(NamedTuple):
-    """How a wait ended: what the user read, after how many seconds, and the calls to Claude."""
+    """How a wait ended: what the user read, when it began, after how many seconds it ended, and the calls to Claude."""
 
     problem: dict
     comments: int
+    asked_at: float
     seconds: float
     calls: list
 
@@ -128,7 +129,7 @@ def wait_for(name, ask):
     else:
         *before, problem = iter(reply.read_event, None)
         comments = before.count(": keepalive")
-    return Ended(problem, comments, time.monotonic() - start, [])
+    return Ended(problem, comments, start, time.monotonic() - start, [])
 
 
 def waits(names, *view_styles):
@@ -176,7 +177,8 @@ def test_the_stream_from_claude_ends_with_the_wait(ended, name):
 def the_call_ends_at_the_deadline(outcome):
     (call,) = outcome.calls
     assert call.socket.closed_by == "client"
-    assert DEADLINE - 0.5 < call.socket.closed_at - call.arrived_at < DEADLINE + SLACK
+    # The deadline runs from before the call reaches the API, which takes a busy machine a while.
+    assert DEADLINE <= call.socket.closed_at - outcome.asked_at < DEADLINE + SLACK
 
 
 @served_with("async")
@@ -190,7 +192,7 @@ def test_comments_flow_while_claude_is_silent(lane, ask, heard):
     assert lane.requests()[0].deltas == heard
     lane.release(len(WORDS))
     rest = [event for event in iter(reply.read_event, None) if event != ": keepalive"]
-    assert [event["delta"] for event in rest[:-1]] == WORDS[heard:]
+    assert "".join(event["delta"] for event in rest[:-1]) == "".join(WORDS[heard:])
     assert rest[-1]["done"] is True
 
 

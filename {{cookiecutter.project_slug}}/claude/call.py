@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -69,11 +69,11 @@ class Call(AnswerReader):
         """How long the call took, or has taken so far, attempts and pauses included."""
         return time.monotonic() - self._started if self._seconds is None else self._seconds
 
-    def feed(self, event: str | None, data: str) -> str:
-        piece = super().feed(event, data)
-        if piece and self.seconds_to_first_token is None:
-            self.seconds_to_first_token = round(self.seconds, 3)
-        return piece
+    def feed(self, chunk: bytes) -> Iterator[str]:
+        for piece in super().feed(chunk):
+            if piece and self.seconds_to_first_token is None:
+                self.seconds_to_first_token = round(self.seconds, 3)
+            yield piece
 
     def fall_back(self, asked: Mapping[str, Any], error: Exception | None = None) -> dict[str, Any] | None:
         """The request to CLAUDE_FALLBACK_MODEL, where the model that was `asked` has declined or is down, else None.

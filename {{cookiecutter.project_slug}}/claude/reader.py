@@ -6,12 +6,15 @@ https://platform.claude.com/docs/en/build-with-claude/streaming
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jiter import from_json
+
 from claude.answers import Answer, Cost, Iteration, Usage, mapping
+from claude.event_stream import EventSplitter
 from claude.failures import Failure, reported, text_at
 
 if TYPE_CHECKING:
@@ -37,12 +40,14 @@ THINKING = Sign("thinking")
 RESTART = Sign("restart")
 
 
+# The events that are more than a sign of life.
+READ = {b"message_start", b"content_block_start", b"content_block_delta", b"message_delta", b"error"}
 # The member of a content block that each kind of delta adds to.
 DELTAS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 
 
 class AnswerReader:
-    """Reads what comes back, event by event or as a whole message, and knows at each moment what has come.
+    """Reads what comes back, as a stream or as a whole message, and knows at each moment what has come.
 
     `model` is the one that answers; until that is known, the one that was asked. `is_whole` says whether the answer has
     come to its end. `cache_miss` is why the API's cache did not serve, where that was asked for and is known. `cost` is what
@@ -57,6 +62,7 @@ class AnswerReader:
         self.cost: Cost | None = None
         self.is_whole = False
         self.schema: type[BaseModel] | None = None
+        self._events = EventSplitter()
         self._first_iteration: int | None = None  # of the message being read
         self._blocks: list[tuple[Mapping[str, Any], dict[str, list[str]]]] = []
         self._take_back()
@@ -165,37 +171,65 @@ class AnswerReader:
         self.is_whole = True
         return self.answer
 
-    def feed(self, event: str | None, data: str) -> str:
-        """The text in one event of a stream, or a `Sign`. Raises `Failure` for an error or a broken event."""
-        try:
-            return self._feed(event, data)
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-            raise Failure("unavailable", f"a broken {event} event") from None
+    def feed(self, chunk: bytes) -> Iterator[str]:
+        """The pieces in some bytes of a stream: what has come together is one text, with each other `Sign` in its place.
 
-    def _feed(self, event: str | None, data: str) -> str:
-        if event == "content_block_delta":
-            delta = json.loads(data)["delta"]
-            if delta["type"] == "text_delta":
-                text = text_at(delta, "text")
-                self._texts.append(text)
-                return text or WAITING
-            if name := DELTAS.get(delta["type"]):
-                self._parts[name].append(text_at(delta, name))
-        elif event == "content_block_start":
-            return self._start_block(mapping(json.loads(data)["content_block"]))
-        elif event == "message_start":
-            return self._begin(mapping(json.loads(data)).get("message"))
-        elif event == "message_delta":
-            return self._finish(mapping(json.loads(data)))
-        elif event == "message_stop":
+        Where there is neither, it is WAITING. Raises `Failure` for an error or a broken event, after the text before it.
+        What follows the end of the answer is not read.
+        """
+        texts: list[str] = []
+        try:
+            for name, data in self._events.split(chunk):
+                piece = self._read_event(name, data)
+                if piece:
+                    texts.append(piece)
+                elif piece is not WAITING:
+                    if texts:
+                        yield "".join(texts)
+                        texts = []
+                    yield piece
+                if self.is_whole:
+                    break
+        except Failure:
+            if texts:
+                yield "".join(texts)
+            raise
+        yield "".join(texts) or WAITING
+
+    def _read_event(self, name: bytes, data: bytes) -> str:
+        """The text in one event, or a `Sign`."""
+        if name == b"message_stop":
             self.is_whole = True
-        elif event == "error":
-            raise reported(json.loads(data))
+        if name not in READ:
+            return WAITING
+        try:
+            content = parsed(data)
+            if name == b"content_block_delta":
+                return self._grow(content["delta"])
+            if name == b"content_block_start":
+                return self._start_block(mapping(content["content_block"]))
+            if name == b"message_start":
+                return self._begin(mapping(content).get("message"))
+            if name == b"message_delta":
+                return self._finish(mapping(content))
+            raise reported(content)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+            raise Failure("unavailable", f"a broken {name.decode()} event") from None
+
+    def _grow(self, delta: Mapping[str, Any]) -> str:
+        """More of the last block."""
+        kind = delta["type"]
+        if kind == "text_delta":
+            text = text_at(delta, "text")
+            self._texts.append(text)
+            return text or WAITING
+        if name := DELTAS.get(kind):
+            self._parts[name].append(text_at(delta, name))
         return WAITING
 
     def _begin(self, message: object) -> str:
         """A message begins, perhaps after another, which it takes the place of."""
-        sign = WAITING if self._first_iteration is None else self.ask_again(self.model)
+        sign = WAITING if self._first_iteration is None else self._start_over(self.model)
         self._first_iteration = len(self.iterations) - 1
         self.message_id = text_at(message, "id") or None
         self.cache_miss = text_at(message, "diagnostics", "cache_miss_reason", "type") or None
@@ -205,8 +239,12 @@ class AnswerReader:
         now.usage = now.usage.updated(mapping(message).get("usage"))
         return sign
 
-    def ask_again(self, model: str | None) -> Sign:
-        """From now on `model` is asked, and what was read of another does not count."""
+    def ask_again(self, model: str) -> None:
+        """From now on `model` is asked, in a stream of its own, and what was read of another does not count."""
+        self._events = EventSplitter()
+        self._start_over(model)
+
+    def _start_over(self, model: str | None) -> Sign:
         before = self.iterations[-1]
         before.anthropic_request_id = before.anthropic_request_id or self.anthropic_request_id
         self.iterations.append(Iteration(model))
@@ -241,6 +279,14 @@ class AnswerReader:
             each[-1] = replace(now, usage=replace(each[-1].usage, **beside))
             self.iterations[self._first_iteration or 0 :] = each
         return self._take_back() if now.stop_reason == "refusal" else WAITING
+
+
+def parsed(data: bytes) -> Any:
+    """What some JSON says. Raises `ValueError` or `RecursionError` where it is none."""
+    try:
+        return from_json(data)  # in a fifth of the time
+    except ValueError:
+        return json.loads(data.decode())  # takes half a character, too, as at the end of a delta
 
 
 def text_of(content: list[dict[str, Any]]) -> str:

@@ -9,14 +9,14 @@ from anthropic.types import Message
 
 from claude.answers import REFUSALS, Answer, Iteration, Usage
 from claude.failures import Failure
-from claude.reader import RESTART, THINKING, WAITING, AnswerReader
-from tests.streams import STOP, block, delta, end, error, refusal, start, text, thought, whole
+from claude.reader import RESTART, THINKING, WAITING, AnswerReader, parsed
+from tests.streams import STOP, block, body, delta, end, error, refusal, start, text, thought, whole
 
 
 def read(*events):
     """What an answer's reader knows after these events, and the pieces that it gave."""
     reader = AnswerReader("a model")
-    return reader, [reader.feed(event, json.dumps(content)) for event, content in events]
+    return reader, [piece for event in events for piece in reader.feed(body([event]))]
 
 
 def shown(pieces):
@@ -341,14 +341,14 @@ def test_an_answer_equals_its_text_and_keeps_what_it_knows():
 @pytest.mark.parametrize("event", ["content_block_delta", "content_block_start"])
 def test_a_broken_event_is_a_failure(event, data):
     with pytest.raises(Failure) as caught:
-        AnswerReader().feed(event, data)
+        list(AnswerReader().feed(f"event: {event}\ndata: {data}\n\n".encode()))
     assert caught.value.kind == "unavailable"
 
 
 @pytest.mark.parametrize("said", ["overloaded", {"type": ["overloaded_error"]}, {"type": 5, "details": 5}, None])
 def test_an_error_event_of_any_shape_is_a_failure(said):
     with pytest.raises(Failure) as caught:
-        AnswerReader().feed("error", json.dumps({"error": said}))
+        read(("error", {"error": said}))
     assert caught.value.kind == "unavailable"
 
 
@@ -356,6 +356,14 @@ def test_an_error_event_says_what_it_stands_for():
     with pytest.raises(Failure) as caught:
         read(*whole(text("Yes"), error("overloaded_error")))
     assert caught.value.cause == "overloaded"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [r'"\ud83d"', r'"\ud83d\ude00"', r'"\u0000"', "[NaN, Infinity]", "[" * 300 + "]" * 300, "1" * 4000],
+)
+def test_json_says_what_it_says_to_python(said):
+    assert repr(parsed(said.encode())) == repr(json.loads(said))
 
 
 # --- A whole message ------------------------------------------------------------------------------
