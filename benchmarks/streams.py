@@ -237,12 +237,13 @@ def cells(figure):
     """A line of the table."""
     (row, unit), values = figure
     medians = {server: statistics.median(rounds) * UNITS[unit] for server, rounds in values.items()}
-    shown = [f"{rounded(medians[server])} {unit}" if server in medians else "" for server in [*STYLES, *CONTROLS]]
+    shown = [f"{rounded(medians[server])} {unit}".strip() if server in medians else "" for server in [*STYLES, *CONTROLS]]
     for style in STYLES:
         pairs = zip(values.get(style, []), values.get("control", []), strict=False)
         ratios = [ours / control for ours, control in pairs if control > 0]
         shown.append(f"{statistics.median(ratios):.2f}" if ratios else "")
-    spread = [(max(rounds) - min(rounds)) / 2 / statistics.median(rounds) for rounds in values.values() if rounds[1:]]
+    compared = [rounds for server, rounds in values.items() if server != "floor" and rounds[1:]]
+    spread = [(max(rounds) - min(rounds)) / 2 / statistics.median(rounds) for rounds in compared]
     return [row, *shown, f"± {max(spread):.0%}" if spread else ""]
 
 
