@@ -89,7 +89,7 @@ bench: setup ## Measure a bake beside an empty template and a plain one: A="--pe
 	$(BIN)/python benchmarks/bake.py $(A)
 
 .PHONY: streams
-streams: setup ## Measure open streams beside a control, 25 minutes: A="--streams 1,10 --seconds 3 --no-nginx" for less
+streams: setup ## Measure what a stream costs, beside Starlette with the SDK, 25 minutes: A="--only paced --rounds 1" for less
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/streams.py $(A)
 
 .PHONY: markdown

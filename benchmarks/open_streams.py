@@ -1,27 +1,25 @@
 """Reads many streams at once from one process, for a fraction of what a client library costs, and times each token.
 
-One JSON object comes in: where to ask and how often. A first line {"window": [from, to]} goes out at once, and at the
-end what was seen. The window begins when all streams are open; times are seconds of the clock that all processes share.
+One JSON object comes in: where to ask, what and how often. A first line {"window": [from, to]} goes out at once, and at
+the end what was seen. The window begins when all streams are open and `settle` seconds have gone by. Each stream has
+`length` tokens, or as many as end with the window. What is late by `patience` seconds after it is left. Times are
+seconds of the clock that all processes share.
 """
 
 import json
 import re
 import select
 import socket
-import ssl
 import sys
 import time
 from array import array
-
-from source import PAUSE
+from collections import Counter
+from urllib.parse import urlencode
 
 STAMP = re.compile(rb"\d{10}\.\d{6}")
 CHUNK_HEAD = re.compile(rb"\r\n[0-9a-f]+\r\n")
 END = re.compile(rb'"done": true|"message_stop"')
 ERROR = re.compile(rb'"error": "([^"]*)", "status": (\d+)')
-SETTLE = 2.0  # seconds between the last opening and the window
-PATIENCE = 20.0  # seconds after the last token was sent, within which all must have arrived
-NOTHING_YET = (BlockingIOError, ssl.SSLWantReadError)
 
 
 class Stream:
@@ -33,7 +31,7 @@ class Stream:
         self.rest = b""
         self.answered = False
         self.tokens = 0
-        self.asked = self.first = self.sent = self.delay = None
+        self.asked = self.first = None
         self.outcome = ""
 
     def ask(self, request):
@@ -42,10 +40,10 @@ class Stream:
         self.connection.setblocking(False)
 
     def read(self):
-        """The delays of the tokens that are there, and how much each differs from that of the token before it."""
+        """The time, and the delays of the tokens that are there by then."""
         try:
             data = self.connection.recv(65536)
-        except NOTHING_YET:
+        except BlockingIOError:
             return None
         except OSError as error:
             data, self.outcome = b"", f"cut: {type(error).__name__}"
@@ -66,34 +64,20 @@ class Stream:
         stamps = [float(stamp) for stamp in STAMP.findall(events)]
         if stamps and self.first is None:
             arrived, sent = stamps.pop(0), stamps[0]
-            self.first, self.first_at = (now - self.asked) - (sent - arrived), now
+            self.first = (now - self.asked) - (sent - arrived)
         self.tokens += len(stamps)
         if END.search(events):
             missing = self.length - self.tokens
             self.outcome = f"{missing} tokens missing" if missing else "whole"
         elif error := ERROR.search(events):
             self.outcome = f"error event {error[2].decode()}"
-        delays = [now - sent for sent in stamps]
-        before = [delays[0] if self.delay is None else self.delay, *delays] if delays else []
-        self.delay = delays[-1] if delays else self.delay
-        return now, delays, [after - earlier for earlier, after in zip(before, delays, strict=False)]
+        return now, [now - sent for sent in stamps]
 
 
-def connections(spec):
-    """Open connections; handshakes come before the clock starts."""
-    context = None
-    if spec["certificate"]:
-        context = ssl.create_default_context(cafile=spec["certificate"])
-        context.set_alpn_protocols(["http/1.1"])
-    while True:
-        plain = socket.create_connection(("127.0.0.1", spec["port"]), timeout=30)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield context.wrap_socket(plain, server_hostname=spec["host"]) if context else plain
-
-
-def request_for(spec, question):
-    """The bytes of one question. Each has an id of its own, as the page gives it."""
-    body = f"prompt={question['length']}tokens&request_id={question['id']}".encode()
+def request_for(spec, question, length):
+    """The bytes of one question. Each has a key of its own, as the page gives it."""
+    fields = {**question, "prompt": f"{length}tokens/{spec['rate']}"}
+    body = urlencode(fields, safe="/").encode()
     headers = [f"{name}: {value}" for name, value in spec["headers"]]
     head = "\r\n".join(["POST /chat/stream/ HTTP/1.1", *headers, f"Content-Length: {len(body)}", "", ""])
     return head.encode() + body
@@ -101,37 +85,32 @@ def request_for(spec, question):
 
 def run(spec):
     """Open the streams one after the other, read them all to their end, and give what was seen."""
-    questions = spec["questions"]
-    # Under TLS in advance, as a handshake would hold up those who are reading; a plain connection is opened when used.
-    ready = connections(spec)
-    prepared = [next(ready) for _ in questions] if spec["certificate"] else []
     start = time.monotonic() + 0.2
-    opened = start + len(questions) / spec["opens_per_second"]
-    window = opened + SETTLE, opened + SETTLE + spec["seconds"]
+    opened = start + len(spec["questions"]) / spec["opens_per_second"]
+    window = opened + spec["settle"], opened + spec["settle"] + spec["seconds"]
     print(json.dumps({"window": window}), flush=True)
     poll = select.epoll()
     streams, readings = {}, Readings(window)
-    waiting = list(enumerate(questions))[::-1]
-    give_up = window[1] + PATIENCE
+    waiting = list(enumerate(spec["questions"]))[::-1]
+    give_up = window[1] + spec["patience"]
     while (streams or waiting) and (now := time.monotonic()) < give_up:
         while waiting and now >= start + waiting[-1][0] / spec["opens_per_second"]:
-            number, question = waiting.pop()
-            question["length"] = int((window[1] - now) / PAUSE) + 1
-            stream = Stream(prepared[number] if prepared else next(ready), question["length"])
-            stream.ask(request_for(spec, question))
-            streams[stream.connection.fileno()] = stream
-            poll.register(stream.connection, select.EPOLLIN)
+            _, question = waiting.pop()
+            length = spec["length"] or int((window[1] - now) * spec["rate"]) + 1
+            connection = socket.create_connection(("127.0.0.1", spec["port"]), timeout=30)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream = Stream(connection, length)
+            stream.ask(request_for(spec, question, length))
+            streams[connection.fileno()] = stream
+            poll.register(connection, select.EPOLLIN)
             readings.all.append(stream)
         for number, _ in poll.poll(0.002 if waiting else 0.1, 256):
             stream = streams[number]
             readings.add(stream.read())
-            while stream.connection and hasattr(stream.connection, "pending") and stream.connection.pending():
-                readings.add(stream.read())
             if stream.outcome:
                 poll.unregister(number)
                 del streams[number]
                 stream.connection.close()
-                stream.connection = None
     return readings.report(spec["seconds"])
 
 
@@ -141,34 +120,26 @@ class Readings:
     def __init__(self, window):
         self.window = window
         self.all = []
-        self.delays, self.gaps = array("d"), array("d")
+        self.delays = array("d")
         self.cpu = [None, None]
 
     def add(self, reading):
         if reading is None:
             return
-        now, delays, gaps = reading
-        if now >= self.window[0]:
-            if self.cpu[0] is None:
-                self.cpu[0] = time.process_time()
-            if now < self.window[1]:
-                self.delays.extend(delays)
-                self.gaps.extend(gaps)
-                self.cpu[1] = time.process_time()
+        now, delays = reading
+        if self.window[0] <= now < self.window[1]:
+            self.cpu = [self.cpu[0] or time.process_time(), time.process_time()]
+            self.delays.extend(delays)
 
     def report(self, seconds):
-        outcomes = {}
-        for stream in self.all:
-            name = stream.outcome or ("late" if stream.first is not None else "no token")
-            outcomes[name] = outcomes.get(name, 0) + 1
+        outcomes = Counter(stream.outcome or ("late" if stream.tokens else "no token") for stream in self.all)
         return {
             "outcomes": outcomes,
             "first": percentiles([stream.first for stream in self.all if stream.first is not None]),
-            "held": sum(stream.first is not None and stream.first_at < self.window[1] for stream in self.all),
             "delay": percentiles(self.delays),
-            "gap": percentiles(self.gaps),
-            "tokens": len(self.delays),
-            "busy": (self.cpu[1] - self.cpu[0]) / seconds if None not in self.cpu else 0.0,
+            "tokens": sum(stream.tokens for stream in self.all),
+            "tokens_in_window": len(self.delays),
+            "busy": (self.cpu[1] - self.cpu[0]) / seconds if self.cpu[0] else 0.0,
         }
 
 

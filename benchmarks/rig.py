@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import platform
 import resource
 import statistics
 import sys
@@ -92,9 +93,13 @@ def behind_nginx(project, folder, port):
 
 
 class Usage(NamedTuple):
-    """What the processes of a server hold at one moment, added up. Memory is in KB."""
+    """What the processes of a server hold at one moment, added up. Memory is in KB.
+
+    `anonymous` is the part of PSS that is no file: how many share a file changes with whatever else runs.
+    """
 
     pss: int
+    anonymous: int
     rss: int
     files: int
     sockets: int
@@ -115,7 +120,8 @@ def usage_of(pid):
         threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except OSError:
         return None
-    return memory["Pss"], memory["Rss"], len(held), sum(name.startswith("socket:") for name in held), threads
+    sockets = sum(name.startswith("socket:") for name in held)
+    return memory["Pss"], memory["Pss_Anon"], memory["Rss"], len(held), sockets, threads
 
 
 def held_by(path):
@@ -163,6 +169,22 @@ def table(head, rows):
     for row in rows:
         cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         yield "  ".join(cells).rstrip()
+
+
+def markdown_table(head, rows):
+    """Lines of a table for a document, with the first column to the left."""
+    yield f"| {' | '.join(head)} |"
+    yield f"|---|{'--:|' * (len(head) - 1)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def machine():
+    """In words: its processor, and how much of it there is."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.machine())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
+    return f"{name}, {len(CORES)} cores, {memory} GB"
 
 
 def growth(samples):

@@ -1,10 +1,11 @@
-"""A stand-in for Claude that does one thing: many streams of 50 tokens a second, from a fraction of a core.
+"""A stand-in for Claude that does one thing: many streams of tokens at a steady pace, from a fraction of a core.
 
 tests/claude_server checks and remembers every request, which is more than a core can do for 1,000 such streams. Here
 the text of each delta is the moment at which it was sent, on the clock that all processes of a machine share; the
-first delta begins with the moment at which its request arrived. A question names its length: `500tokens`.
+first delta begins with the moment at which its request arrived. A question names its length and its pace: by
+`500tokens/50` come 500 tokens, 50 a second, and by `500tokens/0` all at once. Without a stream, they are one message.
 
-    python source.py        prints {"port": …}, and when its input ends {"sent": …, "lag": …}
+    python source.py [CERTIFICATE KEY]        prints {"port": …}, and when its input ends {"sent": …, "lag": …}
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import itertools
 import json
 import os
 import re
+import ssl
 import sys
 import threading
 import time
@@ -20,12 +22,14 @@ from array import array
 
 from claude_server import answers, messages
 
-PAUSE = 1 / 50  # seconds between two tokens of a stream
 GRAIN = 0.001  # seconds; what is due within it is sent together
 STAMP = "%017.6f"
-LENGTH = re.compile(rb"(\d+)tokens")
+QUESTION = re.compile(rb"(\d+)tokens/(\d+)")
+STREAM = re.compile(rb'"stream": ?true')
 HEADERS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_source\r\n"
-WHOLE = messages.message("claude", [], {"input_tokens": 1, "output_tokens": 1})
+JSON = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nrequest-id: req_source\r\ncontent-length: %d\r\n\r\n"
+USAGE = {"input_tokens": 1, "output_tokens": 1}
+WHOLE = messages.message("claude", [], USAGE)
 
 
 def frames(events):
@@ -60,7 +64,7 @@ class Source:
         self.lags = array("d")
 
     def add(self, stream):
-        heapq.heappush(self.queue, (time.monotonic() + PAUSE, next(self.numbers), stream))
+        heapq.heappush(self.queue, (time.monotonic() + stream.pause, next(self.numbers), stream))
         self.set_timer()
 
     def set_timer(self):
@@ -75,7 +79,7 @@ class Source:
             due, number, stream = self.queue[0]
             now = time.monotonic()
             if stream.send(now):
-                heapq.heapreplace(self.queue, (due + PAUSE, number, stream))
+                heapq.heapreplace(self.queue, (due + stream.pause, number, stream))
                 self.lags.append(now - due)
             else:
                 heapq.heappop(self.queue)
@@ -105,14 +109,25 @@ class Stream(asyncio.Protocol):
             return
         self.received = b""
         arrived = time.monotonic()
+        length, rate = map(int, QUESTION.search(body).groups())
+        if not STREAM.search(body):
+            whole = json.dumps(messages.message("claude", [{"type": "text", "text": "word " * length}], USAGE)).encode()
+            self.transport.write(JSON % len(whole) + whole)
+            return
         self.chunked = head.split(b"\r\n")[0].endswith(b"1.1")
-        self.left = int(LENGTH.search(body)[1]) - 1
+        self.left = length - 1
         first = OPENING + DELTA.replace(STAMP.encode(), f"{STAMP} {STAMP}".encode()) % (arrived, time.monotonic())
         if self.chunked:
             self.transport.write(HEADERS + b"transfer-encoding: chunked\r\n\r\n" + chunk(first))
         else:
             self.transport.write(HEADERS + b"connection: close\r\n\r\n" + first)
-        self.source.add(self)
+        if rate:
+            self.pause = 1 / rate
+            self.source.add(self)
+        else:
+            self.transport.write((CHUNK if self.chunked else DELTA) % time.monotonic() * self.left)
+            self.left = 0
+            self.send(0)
 
     def send(self, now):
         """Send a delta, or the end; says whether there is more to send."""
@@ -128,10 +143,14 @@ class Stream(asyncio.Protocol):
         return False
 
 
-async def main():
+async def main(*certificate):
     source = Source()
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Stream(source), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(lambda: Stream(source), "127.0.0.1", 0, backlog=4096, ssl=context)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     ended = asyncio.Event()
 
@@ -146,4 +165,4 @@ async def main():
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(main(*sys.argv[1:])))

@@ -1,249 +1,254 @@
-"""What a stream of 50 tokens a second costs in one worker of each view style, beside a control without a framework.
+"""What a stream costs in a worker on a core, beside Starlette with the SDK's `text_stream`, as its documentation shows.
 
     make streams
-    make streams A="--streams 1,10,100 --seconds 5 --no-nginx"
+    make streams A="--only unpaced --only paced --rounds 1 --seconds 3"
 
-Four processes: the API (source.py), the project's own production server on a core of its own, nginx, and one that
-reads (open_streams.py); where there are two cores, all but the server share the second. Each figure is of a server just
-started. "Added" is what lies between the sending of a token by the API and its arrival at the user.
+Prints one table in Markdown. "control" is controls/text_stream.py; "floor" is controls/passthrough.py, which only
+passes bytes on. uvicorn serves both, as it does the project, and in the same environment. "async" and "threads" are the
+project with the wrapper, its database, and a user who has signed in. All take turns, round by round, as no machine is
+quiet. A figure is the median of the rounds, a ratio is the median of theirs, and "noise" is by how much the rounds of a
+row differ.
 
-The view style sync has no streams, so it has no row here.
+The view style sync has no streams, so it is not here. benchmarks/README.md has the figures, and says who uses them.
 """
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import time
-import uuid
-from contextlib import ExitStack, contextmanager, nullcontext
-from pathlib import Path
+from collections import defaultdict
+from contextlib import ExitStack
+
+import starlette
 
 import rig
-from environments import variables_for
-from http_client import FORM, HttpClient
-from project_server import Server, free_port
+from stage import CONTROLS, PLAIN, STYLES, Stage
 
-HERE = Path(__file__).resolve().parent
-CONTROL = "control"
-STYLES = ["async", "streaming"]
-SESSION = {"my_claude_app_sessionid": "none", "my_claude_app_csrftoken": "a" * 32}
-BUSY = 0.9
-"""Of a core: if the process that reads needs more, it falls behind, and its figures say little about the server."""
-FEW = 10
-"""Streams, below which what a server allocates has little to do with their number."""
-LATE = 0.05
-"""Seconds: an API that sends its tokens later than that does not offer the load that the row says."""
-HEAD = ["", "nginx", "streams", "first token p50", "p99", "each token p50", "p99", "between p50", "p99", "CPU/token"]
-HEAD += ["nginx's", "memory/stream", "arrived", "errors", "API lag p99", "reading busy"]
+RATE = 50  # tokens a second in each stream
+LATE = 0.1  # seconds: the delay of one token in a hundred, which a worker with more streams than it can hold exceeds
+STEPS = [round(30 * 1.12**step) for step in range(30)]  # numbers of streams, 30 to 802
+BUSY = 0.9  # of a core: a reader that needs more falls behind, and its delays say little about the server
+WAITING = 5  # tokens a second: what open streams hold is measured while they take little CPU
+HEAD = ["", *STYLES, *CONTROLS, "async / control", "threads / control", "noise"]
 
 
 def main():
-    """Measure each combination, print the table, the ratios, and what the default settings hold."""
+    """Measure each row, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--streams", default="1,10,100,500,1000", help="how many at once, separated by commas")
-    parser.add_argument("--seconds", type=float, default=10, help="how long they are looked at once all are open")
-    parser.add_argument("--view-style", choices=STYLES, action="append", help="only this one")
-    parser.add_argument("--no-nginx", action="store_true", help="only without nginx")
-    parser.add_argument("--opens-per-second", type=float, default=20)
-    parser.add_argument("--defaults", type=int, default=80, help="streams asked of a server with its default settings")
+    parser.add_argument("--only", choices=ROWS, action="append", help="this row; may be given several times")
+    parser.add_argument("--view-style", choices=STYLES, action="append", help="only this one, and the controls")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6, help="how long paced streams are looked at")
     arguments = parser.parse_args()
-    styles = arguments.view_style or STYLES
-    cells = {}
-    with rig.workplace("streams") as (production, folder):
-        bench = Bench(production, folder, arguments)
-        for through in [False] if arguments.no_nginx else [False, True]:
-            for streams in map(int, arguments.streams.split(",")):
-                for name in [CONTROL, *styles]:
-                    rig.say(f"{name}, {streams} streams{', nginx' if through else ''}")
-                    cells[name, through, streams] = bench.measure(name, through, streams)
-        held = [bench.defaults(arguments.defaults)] if "streaming" in styles and arguments.defaults else []
-    report(cells, held)
+    with rig.workplace("streams") as (production, folder), rig.for_others():
+        bench = Bench(Stage(production, folder, STEPS[-1] + 4), arguments)
+        for row in arguments.only or ROWS:
+            rig.say(f"{time.strftime('%H:%M:%S')} {row}: {ROWS[row].__doc__.splitlines()[0]}")
+            ROWS[row](bench)
+        versions = bench.stage.versions()
+    print("\n".join(rig.markdown_table(HEAD, map(cells, bench.figures.items()))))
+    rounds = f"{arguments.rounds} rounds of {arguments.seconds:g} s"
+    print(f"\n{time.strftime('%Y-%m-%d')}, {rig.machine()}, load {rig.load():.1f}; {rounds}.")
+    print(f"{versions}, Starlette {starlette.__version__}.")
+    for note in bench.notes:
+        print(f"\n{note}")
 
 
 class Bench:
-    """Starts what a measurement needs, and takes it down again."""
+    """What was measured: `figures` has {(row, unit): {server: value of each round}}."""
 
-    def __init__(self, production, folder, arguments):
-        self.production = production
-        self.folder = folder
-        self.arguments = arguments
+    def __init__(self, stage, arguments):
+        self.stage = stage
+        self.rounds = arguments.rounds
+        self.seconds = arguments.seconds
+        self.styles = arguments.view_style or [*STYLES]
+        self.figures = defaultdict(lambda: defaultdict(list))
+        self.notes = []
 
-    def measure(self, name, through, streams, **settings):
-        """One row: so many streams of one server."""
-        folder = self.folder / uuid.uuid4().hex[:8]
-        folder.mkdir()
+    def note(self, row, unit, server, value):
+        self.figures[row, unit][server].append(value)
+
+    def by_turns(self, kinds, measure, *, fresh=False, tls=False):
+        """Has each kind of server measured in each round; a fresh one every time, or one that has been asked before."""
         with ExitStack() as running:
-            with rig.for_others():
-                source = running.enter_context(Source())
-            settings = {"WEB_WORKERS": "1", "WEB_THREADS": str(max(32, streams + 4))} | settings
-            alone = rig.for_server() if settings["WEB_WORKERS"] == "1" else nullcontext()
-            with alone:
-                served = running.enter_context(self.serving(name, folder, source.port, settings))
-            site, nginx = None, None
-            if through:
-                with rig.for_others():
-                    site, nginx = running.enter_context(rig.behind_nginx(self.project, folder / "site", served.port))
-            self.read(served, site, 1, 0.5)  # the SDK is loaded with the first question
-            cell = self.watch(served, site, nginx, streams)
-            return cell | {"lag": source.stop()["lag"]}
+            api = running.enter_context(self.stage.api(tls=tls))
+            servers = {}
+            for kind in kinds if not fresh else []:
+                servers[kind] = running.enter_context(self.stage.serve(kind, api))
+                if kind not in PLAIN:
+                    servers[kind].read(1, length=1)  # the SDK is loaded with the first question
+            for number in range(self.rounds):
+                for kind in [*kinds][number % len(kinds) :] + [*kinds][: number % len(kinds)]:
+                    if fresh:
+                        with self.stage.serve(kind, api) as server:
+                            measure(kind, server)
+                    else:
+                        measure(kind, servers[kind])
 
-    @contextmanager
-    def serving(self, name, folder, source_port, settings):
-        """The project, or the control, which runs in the environment of the async project."""
-        answers = {"view_style": "async" if name == CONTROL else name}
-        prepared, environment = self.production.prepared(answers)
-        self.project = prepared
-        if name != CONTROL:
-            url = f"http://127.0.0.1:{source_port}"
-            with self.production.serve(answers, folder, url, **settings) as served:
-                self.cookies = served.cookies()
-                yield served.server
-            return
-        self.cookies = SESSION
-        port = free_port()
-        command = ["python", "-m", "uvicorn", "passthrough:application", "--port", port, "--lifespan", "off"]
-        variables = variables_for(environment, PYTHONPATH=str(HERE), SOURCE_PORT=str(source_port))
-        with Server([*command, "--no-access-log"], folder, variables, port) as server:
-            yield server
-
-    @contextmanager
-    def reading(self, served, site, streams, seconds):
-        """A process that reads so many streams, with the window in which it looks at them."""
-        host = site.domain if site else f"127.0.0.1:{served.port}"
-        client = HttpClient(None, host, self.cookies, {"X-Forwarded-Proto": "https"})
-        spec = {
-            "port": site.https_port if site else served.port,
-            "host": host,
-            "certificate": str(site.folder / "certificate/fullchain.pem") if site else "",
-            "headers": list(client.headers_for(headers={"Content-Type": FORM}).items()),
-            "questions": [{"id": str(uuid.uuid4())} for _ in range(streams)],
-            "opens_per_second": self.arguments.opens_per_second,
-            "seconds": seconds,
-        }
-        with rig.for_others(), process("open_streams.py") as reading:
-            reading.stdin.write(json.dumps(spec))
-            reading.stdin.close()
-            yield reading, json.loads(reading.stdout.readline())["window"]
-
-    def read(self, served, site, streams, seconds):
-        with self.reading(served, site, streams, seconds) as (reading, _):
-            return json.loads(reading.stdout.read())
-
-    def watch(self, served, site, nginx, streams):
-        """What arrived, and what the processes used in the meantime."""
-        pid = served.process.pid
-        idle = rig.usage(pid)
-        with self.reading(served, site, streams, self.arguments.seconds) as (reading, window):
+    def watch(self, kind, server, streams, rate, **options):
+        """So many streams, watched once all are open: what was seen, CPU seconds, and the memory held in the middle."""
+        with server.streams(streams, rate, self.seconds, settle=2, opens_per_second=20, **options) as (window, seen):
             rig.wait_until(window[0])
-            before = [rig.cpu_seconds(process) for process in (pid, nginx) if process]
+            before = server.cpu()
             rig.wait_until(statistics.mean(window))
-            held = rig.usage(pid)
+            held = rig.usage(server.pid).anonymous
             rig.wait_until(window[1])
-            after = [rig.cpu_seconds(process) for process in (pid, nginx) if process]
-            seen = json.loads(reading.stdout.read())
-        spent = [end - start for start, end in zip(before, after, strict=True)]
-        tokens = seen["tokens"]
-        expected = streams * self.arguments.seconds * 50
-        return seen | {
-            "cpu": [seconds / tokens if tokens else None for seconds in spent],
-            "memory": (held.rss - idle.rss) / streams if streams >= FEW else None,
-            "arrived": tokens / expected,
-            "errors": sum(seen["outcomes"].values()) - seen["outcomes"].get("whole", 0),
-        }
-
-    def defaults(self, streams):
-        """What a WSGI server with its default settings does with more streams than it has threads."""
-        rig.say(f"streaming, {streams} streams, two workers of 32 threads")
-        seen = self.measure("streaming", False, streams, WEB_WORKERS="2", WEB_THREADS="32")
-        # All end with the window: who has a token by then has not waited for the end of another.
-        text = f"2 workers of 32 threads, asked for {streams} streams at once, held {seen['held']}"
-        return f"{text}. Ends: {seen['outcomes']}; each token p99 {milliseconds(seen['delay'][1])}."
+            spent = server.cpu() - before
+            result = seen()
+        if result["busy"] > BUSY:
+            self.notes.append(f"{kind}, {streams} streams: the reader was busy for {result['busy']:.0%}.")
+        return result, spent, held
 
 
-class Source:
-    """The API, in a process of its own."""
-
-    def __init__(self):
-        self._stack = ExitStack()
-
-    def __enter__(self):
-        self.process = self._stack.enter_context(process("source.py"))
-        self.port = json.loads(self.process.stdout.readline())["port"]
-        return self
-
-    def stop(self):
-        """What it has to say about itself."""
-        self.process.stdin.close()
-        return json.loads(self.process.stdout.readline())
-
-    def __exit__(self, *exception):
-        self._stack.close()
+# --- Rows: each measures for one line of the table, or a few ------------------------------------------
 
 
-@contextmanager
-def process(script):
-    """A script of this folder, which ends with the block at the latest."""
-    command = [sys.executable, HERE / script]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ) as started:
-        try:
-            yield started
-        finally:
-            started.kill()
+def unpaced(bench, streams=50, length=1000):
+    """CPU of a token when the API sends all at once. What a request costs without its answer is a row of its own."""
 
+    def measure(kind, server):
+        _, request = server.read(streams, length=1)
+        seen, whole = server.read(streams, length=length)
+        bench.note(f"CPU per token, unpaced, {streams} streams", "us", kind, (whole - request) / seen["tokens"])
+        bench.note("CPU of a stream's request alone", "ms", kind, request / streams)
+
+    bench.by_turns([*bench.styles, *CONTROLS], measure)
+
+
+def paced(bench, streams=100, tls=False):
+    """CPU of a token when each stream gets 50 a second."""
+
+    def measure(kind, server):
+        seen, spent, _ = bench.watch(kind, server, streams, RATE)
+        row = f"CPU per token, {RATE} tokens/s, {streams} streams{', TLS to the API' if tls else ''}"
+        bench.note(row, "us", kind, spent / seen["tokens_in_window"])
+
+    bench.by_turns([*bench.styles, *(["control"] if tls else CONTROLS)], measure, tls=tls)
+
+
+def over_tls(bench):
+    """The same over TLS to the API."""
+    paced(bench, streams=50, tls=True)
+
+
+def knee(bench):
+    """How many streams of 50 tokens a second a core holds: one round, in steps of an eighth."""
+
+    def measure(kind, server):
+        holds, fails = -1, len(STEPS)
+        while fails - holds > 1:
+            step = (holds + fails) // 2
+            streams = STEPS[step]
+            if holds_in_time(bench, kind, server, streams):
+                holds = step
+            else:
+                fails = step
+            rig.say(f"  {kind}: {streams} {'held' if holds == step else 'too many'}")
+        row = f"streams of {RATE} tokens/s with p99 delay < {LATE * 1000:.0f} ms"
+        bench.note(row, "", kind, STEPS[max(0, holds)])
+
+    rounds, bench.rounds = bench.rounds, 1
+    bench.by_turns([*bench.styles, *CONTROLS], measure)
+    bench.rounds = rounds
+
+
+def holds_in_time(bench, kind, server, streams):
+    """Whether it does, in one of two attempts where it is close: noise makes one fail, and seldom lets one pass."""
+    for _ in range(2):
+        seen, _, _ = bench.watch(kind, server, streams, RATE, patience=3)
+        delay = seen["delay"][1] or 9
+        if delay < LATE and seen["outcomes"] == {"whole": streams}:
+            return True
+        if delay > 5 * LATE:
+            break
+    return False
+
+
+def first_token(bench, questions=50):
+    """What lies between a question and the first event of its answer, less what the API took."""
+
+    def measure(kind, server):
+        for ids, conversation in [("an idempotency key", False), ("a conversation, too", True)]:
+            seen, _ = server.read(questions, length=1, opens_per_second=20, conversation=conversation)
+            bench.note(f"added to the first token, p50, with {ids}", "ms", kind, seen["first"][0])
+
+    bench.by_turns([*bench.styles, *CONTROLS], measure)
+
+
+def first_question(bench):
+    """The same for the first question that a worker gets after its start, and for its second."""
+
+    def measure(kind, server):
+        for number in ("first", "second"):
+            seen, _ = server.read(1, length=1)
+            bench.note(f"added to the first token, {number} question of a worker", "ms", kind, seen["first"][0])
+
+    bench.by_turns([*bench.styles, "control"], measure, fresh=True)
+
+
+def memory(bench, streams=100):
+    """What an open stream holds, in the part of PSS that is no file, beyond what the server held without one."""
+
+    def measure(kind, server):
+        server.read(5, length=5)
+        idle = rig.usage(server.pid).anonymous
+        _, _, held = bench.watch(kind, server, streams, WAITING)
+        bench.note(f"memory per open stream, {streams} streams", "KB", kind, (held - idle) / streams)
+
+    bench.by_turns([*bench.styles, *CONTROLS], measure, fresh=True)
+
+
+def json_question(bench, questions=100):
+    """CPU of a whole answer as JSON, beside a plain Django view with session and user."""
+    paths = dict(zip(PLAIN, ("/aask/", "/ask/"), strict=True))
+
+    def measure(kind, server):
+        def ask():
+            reply = server.user.post(paths.get(kind, "/chat/ask/"), {"prompt": "20tokens/0"}).whole()
+            assert reply.status == 200, reply.text
+
+        ask()  # loads what the first question loads
+        before = server.cpu()
+        for _ in range(questions):
+            ask()
+        row = f"CPU of a JSON question, {style}; the control is a plain Django view"
+        bench.note(row, "ms", "control" if kind in PLAIN else kind, (server.cpu() - before) / questions)
+
+    for style in bench.styles:
+        bench.by_turns([style, f"plain {style}"], measure)
+
+
+ROWS = {
+    "unpaced": unpaced,
+    "paced": paced,
+    "tls": over_tls,
+    "knee": knee,
+    "first-token": first_token,
+    "first-question": first_question,
+    "memory": memory,
+    "json": json_question,
+}
 
 # --- The report -------------------------------------------------------------------------------------
 
-
-def report(cells, held):
-    rows = [row(name, through, streams, cell) for (name, through, streams), cell in cells.items()]
-    print("\n".join(rig.table(HEAD, rows)))
-    print(f"\nOn {len(rig.CORES)} cores, {time.strftime('%Y-%m-%d')}; ! where API or reading had not enough of a core.")
-    print("nginx: the project's own nginx.conf with TLS, without its limits per client, as all come from one address.")
-    print("\nAs multiples of the control in the same row:")
-    head = ["", "nginx", "streams", "first token p50", "each token p50", "p99", "CPU/token", "memory/stream"]
-    compared = [
-        [name, yes(through), streams, *ratios(cell, cells[CONTROL, through, streams])]
-        for (name, through, streams), cell in cells.items()
-        if name != CONTROL
-    ]
-    print("\n".join(rig.table(head, compared)))
-    for line in held:
-        print(f"\n{line}")
-    for (name, through, streams), cell in cells.items():
-        if cell["errors"]:
-            print(f"\n{name}, {streams} streams, nginx {yes(through)}: {cell['outcomes']}")
+UNITS = {"us": 1e6, "ms": 1e3, "KB": 1, "": 1}
 
 
-def row(name, through, streams, cell):
-    times = [milliseconds(value) for kind in ("first", "delay", "gap") for value in cell[kind]]
-    cpu = [f"{seconds * 1e6:.0f} us" if seconds is not None else "-" for seconds in cell["cpu"]]
-    cpu += ["-"] * (2 - len(cpu))
-    state = ["-" if cell["memory"] is None else f"{cell['memory']:.0f} KB"]
-    state += [f"{cell['arrived']:.0%}", cell["errors"]]
-    state += [f"{milliseconds(cell['lag'])}{' !' if cell['lag'] > LATE else ''}"]
-    busy = f"{cell['busy']:.0%}{' !' if cell['busy'] > BUSY else ''}"
-    return [name, yes(through), streams, *times, *cpu, *state, busy]
+def cells(figure):
+    """A line of the table."""
+    (row, unit), values = figure
+    medians = {server: statistics.median(rounds) * UNITS[unit] for server, rounds in values.items()}
+    shown = [f"{rounded(medians[server])} {unit}".strip() if server in medians else "" for server in [*STYLES, *CONTROLS]]
+    for style in STYLES:
+        pairs = zip(values.get(style, []), values.get("control", []), strict=False)
+        ratios = [ours / control for ours, control in pairs if control > 0]
+        shown.append(f"{statistics.median(ratios):.2f}" if ratios else "")
+    compared = [rounds for server, rounds in values.items() if server != "floor" and rounds[1:]]
+    spread = [(max(rounds) - min(rounds)) / 2 / statistics.median(rounds) for rounds in compared]
+    return [row, *shown, f"± {max(spread):.0%}" if spread else ""]
 
 
-def ratios(cell, control):
-    pairs = [(cell[kind][at], control[kind][at]) for kind, at in (("first", 0), ("delay", 0), ("delay", 1))]
-    pairs += [(cell["cpu"][0], control["cpu"][0]), (cell["memory"], control["memory"])]
-    return [
-        f"{value / unit:.1f}" if value is not None and unit is not None and unit > 0 else "-" for value, unit in pairs
-    ]
-
-
-def milliseconds(seconds):
-    if seconds is None:
-        return "-"
-    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def yes(true):
-    return "yes" if true else "no"
+def rounded(number):
+    return f"{number:.0f}" if number >= 30 else f"{number:.1f}"
 
 
 if __name__ == "__main__":

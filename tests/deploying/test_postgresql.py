@@ -4,6 +4,7 @@ import json
 import shutil
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from own_tests import ON_POSTGRESQL, ids, number_passed
 from postgres_server import OnPostgreSQL, postgresql
 from production import SETTINGS, by_turns, change_line, until, variants
 from spending_machine import prove
+from workers import workers
 
 STREAMS, POOL = 50, 2
 WORDS = ["one ", "two "]
@@ -152,6 +154,8 @@ def test_a_pool_of_two_serves_fifty_open_streams(served, lane, server):
     lane.wait(arrived=STREAMS, timeout=60)
     lane.release(1)
     assert [next(reply.events()) for reply in replies] == [{"delta": WORDS[0]}] * STREAMS
+    if served.view_style == "async":  # whose streams need no thread; in the other style each has one
+        assert len(list(Path(f"/proc/{workers(served.server.process.pid)[0]}/task").iterdir())) < STREAMS
     # All are open, and another user needs the database.
     assert served.user().get("/").status == 200
     assert server.connected(served.settings["DATABASE_URL"]) <= 2 * POOL
@@ -164,10 +168,12 @@ def test_a_pool_of_two_serves_fifty_open_streams(served, lane, server):
 
 @pytest.mark.parametrize("answers", variants("streaming", "async", **on_postgresql)[::2], ids=name_of)
 def test_streams_that_kept_their_connections_would_shut_the_next_user_out(production, lane, answers, tmp_path):
-    """The control of the test above: the same project without the line that gives connections back."""
+    """The control of the test above: the same project without the lines that give connections and threads back."""
 
     def keep_connections(project):
         change_line(project / "claude/call.py", "            connection.close()\n", "            pass\n")
+        if answers["view_style"] == "async":  # whose threads would be the next user's, with their connections
+            change_line(project / "config/middleware.py", "if STREAM in headers:", "if False:")
         wait_for_connections(1)(project)
 
     lane.script(*[Answer(deltas=WORDS, gated=True)] * POOL)

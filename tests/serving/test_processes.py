@@ -15,6 +15,7 @@ from bakery import choices, name_of
 from claude_server.script import Answer, Pings
 from environments import PYTHONS, run
 from production import Log, until, variants
+from workers import heaps_of_threads, workers
 
 CALLS = 1000
 """With the wrapper, and as many without it."""
@@ -213,6 +214,9 @@ def test_as_many_are_answered_at_once_as_the_workers_have_threads(serve, lane, a
         lane.wait(arrived=WORKERS * THREADS, timeout=30)
         lane.release(1)
         assert list(asked) == [f"You asked: question {number}" for number in range(WORKERS * THREADS)]
+    # A heap for each of its threads would cost a stream 50 KB.
+    heaps = [heaps_of_threads(worker) for worker in workers(served.server.process.pid)]
+    assert max(heaps) <= 1, heaps
 
 
 # --- Stopping -----------------------------------------------------------------------------------------

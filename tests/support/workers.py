@@ -41,3 +41,9 @@ def holds_connection_to(pid, port):
     return any(
         row[2].endswith(f":{port:04X}") and row[3] == ESTABLISHED and f"socket:[{row[9]}]" in sockets for row in rows
     )
+
+
+def heaps_of_threads(pid):
+    """How many heaps glibc keeps for the threads of a process, beside its first one: each begins at a multiple of 64 MB."""
+    areas = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    return sum(area[1] == "rw-p" and int(area[0].split("-")[0], 16) % 2**26 == 0 for area in areas)

@@ -1,4 +1,4 @@
-"""The control of streams.py: an ASGI application without a framework, which passes the bytes of the API on as they are.
+"""The floor of streams.py: an ASGI application without a framework, which passes the bytes of the API on as they are.
 
 No sign-in, no session, no database, no JSON, no HTTP client: nothing in Python that streams an answer can do less.
 """
@@ -6,9 +6,10 @@ No sign-in, no session, no database, no JSON, no HTTP client: nothing in Python 
 import asyncio
 import os
 import re
+from urllib.parse import urlsplit
 
-PORT = int(os.environ.get("SOURCE_PORT", "0"))
-LENGTH = re.compile(rb"\d+tokens")
+PORT = urlsplit(os.environ["ANTHROPIC_BASE_URL"]).port
+QUESTION = re.compile(rb"\d+tokens/\d+")
 
 
 async def application(scope, receive, send):
@@ -18,7 +19,7 @@ async def application(scope, receive, send):
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    question = LENGTH.search(body)[0]
+    question = QUESTION.search(body)[0] + b'"stream":true'
     reader, writer = await asyncio.open_connection("127.0.0.1", PORT)
     try:
         head = b"POST /v1/messages HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(question)
