@@ -237,7 +237,8 @@ def cells(figure):
     """A line of the table."""
     (row, unit), values = figure
     medians = {server: statistics.median(rounds) * UNITS[unit] for server, rounds in values.items()}
-    shown = [f"{rounded(medians[server])} {unit}".strip() if server in medians else "" for server in [*STYLES, *CONTROLS]]
+    medians = {server: f"{rounded(median)} {unit}".strip() for server, median in medians.items()}
+    shown = [medians.get(server, "") for server in [*STYLES, *CONTROLS]]
     for style in STYLES:
         pairs = zip(values.get(style, []), values.get("control", []), strict=False)
         ratios = [ours / control for ours, control in pairs if control > 0]

@@ -44,6 +44,6 @@ def holds_connection_to(pid, port):
 
 
 def heaps_of_threads(pid):
-    """How many heaps glibc keeps for the threads of a process, beside its first one: each begins at a multiple of 64 MB."""
+    """How many heaps glibc keeps for the threads of a process: each begins at a multiple of 64 MB."""
     areas = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
     return sum(area[1] == "rw-p" and int(area[0].split("-")[0], 16) % 2**26 == 0 for area in areas)
