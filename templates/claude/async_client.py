@@ -22,7 +22,7 @@ def aget_client() -> anthropic.AsyncAnthropic:
 
 
 def refuse_socks() -> None:
-    """The HTTP client would build, and speak HTTP to such a proxy."""
+    """aiohttp knows no SOCKS: it would speak HTTP to such a proxy."""
     proxies = {} if settings.CLAUDE_OFFLINE else urllib.request.getproxies()
     if any(proxies.get(scheme, "").lower().startswith("socks") for scheme in ("http", "https", "all")):
         raise ValueError

@@ -40,7 +40,7 @@ def test_every_command_named_is_there(bake, document):
 def test_every_path_named_is_there(bake, document):
     made_by_running = {".cruft.json", "build/", ".venv", "uv.lock", "requirements.txt", "requirements-dev.txt"}
     named = paths_named_in(text_of(document)) - made_by_running
-    folders = [(TEMPLATE / document).parent, TEMPLATE, bake()]
+    folders = [(TEMPLATE / document).parent, TEMPLATE, bake(), bake(view_style="async")]
     assert [path for path in named if not any(is_there(folder, path) for folder in folders)] == []
 
 

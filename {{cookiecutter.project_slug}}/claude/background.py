@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar, Self
 
@@ -120,13 +121,12 @@ class Writer:
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + PAUSE
                     self.make_round()
-                self._try(self._new.get(timeout=max(0, next_round - time.monotonic())))
-            except Empty:
-                pass
+                with suppress(Empty):
+                    self._try(self._new.get(timeout=max(0, next_round - time.monotonic())))
+                if self._new.empty():
+                    release_connections(keep_files=True)
             except Exception as error:
                 logger.error("%s failed: %s", type(self).__name__, type(error).__name__)
-            if self._new.empty():
-                release_connections(keep_files=True)
 
 
 @atexit.register

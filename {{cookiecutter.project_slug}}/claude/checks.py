@@ -71,11 +71,11 @@ def check_base_url(app_configs: object, **kwargs: object) -> Iterator[CheckMessa
 
 @register
 def check_environment(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
-    """The SDK's HTTP client reads these variables where it is built, with the first question."""
+    """The SDK's HTTP client reads these variables when it is built, before the first question."""
     for name in [] if settings.CLAUDE_OFFLINE else broken_variables():
         yield Error(
             f"{name} in the environment cannot work: no question would reach Claude.",
-            hint="A proxy is http://host:port, {{ 'and none for SOCKS' if cookiecutter.view_style == 'async' else 'or socks5://host:port with the package httpx2[socks]' }}; NO_PROXY takes "
+            hint="A proxy is http://host:port, {{ 'not SOCKS' if cookiecutter.view_style == 'async' else 'or socks5://host:port with the package httpx2[socks]' }}; NO_PROXY takes "
             "names and addresses, separated by commas; SSL_CERT_FILE and SSL_CERT_DIR take certificates in PEM.",
             id="claude.E007",
         )

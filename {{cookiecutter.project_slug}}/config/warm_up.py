@@ -1,4 +1,4 @@
-"""What a worker in production loads before its first question, which would else wait for it, and block an event loop.
+"""What a worker in production loads before its first question, which would otherwise wait for it.
 
 It takes over a second. In development a start stays quick, and the first question is slow.
 """

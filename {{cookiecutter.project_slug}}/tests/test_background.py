@@ -94,6 +94,17 @@ def test_nobody_keeps_a_connection_of_a_pool_while_waiting_for_a_write(monkeypat
     assert threading.get_ident() in released
 
 
+def test_a_connection_that_cannot_be_given_back_does_not_end_the_thread(monkeypatch):
+    first, second, ours = Database(), Database(), Writer()
+    monkeypatch.setattr(background, "release_connections", lambda **kwargs: 1 / 0)
+    ours.write(Write(first.write, first.lose))
+    assert first.over.wait(60)
+    thread = ours._thread
+    ours.write(Write(second.write, second.lose))
+    assert second.over.wait(60)
+    assert ours._thread is thread
+
+
 def test_a_process_that_ends_writes_what_it_has_to():
     program = """
 import atexit, threading, time

@@ -113,8 +113,9 @@ def test_a_cut_connection_is_no_answer(user, api, settings, path, ending, reset)
     assert reply_of(user, path) == UNAVAILABLE
 
 
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("junk", [b"zz\r\n", b"5\r\nmore than five"])
-def test_chunks_that_are_broken_are_no_answer(user, api, settings, junk):
+def test_chunks_that_are_broken_are_no_answer(user, api, settings, path, junk):
     settings.CLAUDE_TIMEOUT, settings.CLAUDE_MAX_RETRIES = 0.2, 0
 
     def answer(connection):
@@ -127,7 +128,7 @@ def test_chunks_that_are_broken_are_no_answer(user, api, settings, junk):
         connection.recv(1)
 
     api.answer = answer
-    assert reply_of(user, "/chat/stream/") == UNAVAILABLE
+    assert reply_of(user, path) == UNAVAILABLE
 
 
 @pytest.mark.parametrize("seconds", [1e10, math.inf, 1e300, 2])
