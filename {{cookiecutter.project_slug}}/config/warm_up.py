@@ -3,6 +3,7 @@
 It takes over a second. In development a start stays quick, and the first question is slow.
 """
 
+import gc
 import logging
 
 from django.conf import settings
@@ -33,4 +34,7 @@ def warm_up() -> None:
 # % endif
     except Exception as error:
         logger.warning("A worker starts without what its first question needs: %s", type(error).__name__)
+    # What is loaded stays. To look through it again for garbage would take a tenth of a second of every stream each time.
+    gc.collect()
+    gc.freeze()
     Keeper.of_this_process().start()

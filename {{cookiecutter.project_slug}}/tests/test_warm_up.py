@@ -36,7 +36,7 @@ say(get_client.cache_info().currsize)
 # % endif
 PROGRAM = (
     """
-import os, sys
+import gc, os, sys
 import django
 from django.conf import settings
 
@@ -49,7 +49,7 @@ def spoil():
 
 def say(clients):
     loaded = sorted({"anthropic", "genai_prices"} & sys.modules.keys())
-    print("ready with", clients, *loaded)
+    print("ready with", clients, *loaded, "frozen" if gc.get_freeze_count() else "")
 """
     + START
 )
@@ -65,7 +65,9 @@ def ready(*arguments):
 
 
 def test_a_worker_in_production_has_loaded_the_sdk_and_built_its_client_before_its_first_question():
-    assert ready() == (f"1 {LOADED}", "")
+    said, logged = ready()
+    assert said == f"1 {LOADED} frozen"
+    assert "A worker starts without" not in logged
 
 
 def test_in_development_a_start_stays_quick():
