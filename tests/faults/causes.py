@@ -28,7 +28,7 @@ from claude_server.script import (
 from claude_server.script import Refusal as Declined
 
 TIMEOUT = 1.0  # seconds of silence
-DEADLINE = 2.5  # seconds for a whole call
+DEADLINE = 4.0  # seconds for a whole call
 LONGEST = 400  # characters of a question
 
 PROMPT = "The question that no log may hold"
