@@ -23,7 +23,11 @@ class OwnAccount(LoginRequiredMixin):
     """What every view here has."""
 
     request: HttpRequest
-    success_url = reverse_lazy("accounts:account")
+    success_url: Any = reverse_lazy("accounts:account")
+
+    def own(self) -> User:
+        """As the database has it: the user of the request is what the header shows."""
+        return User.objects.get(username=self.request.user.get_username())
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}  # type: ignore[misc]
@@ -32,10 +36,10 @@ class OwnAccount(LoginRequiredMixin):
 class Account(OwnAccount, UpdateView):
     form_class = AccountForm
     template_name = "accounts/account.html"
-    context_object_name = "account"  # and not `user`, whom the header shows
+    context_object_name = "account"
 
     def get_object(self, queryset: Any = None) -> User:
-        return User.objects.get(pk=self.request.user.pk)
+        return self.own()
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, _("Your account is changed."))
@@ -54,7 +58,7 @@ class SignOutEverywhere(OwnAccount, FormView):
 
     def form_valid(self, form: OwnPasswordForm) -> HttpResponse:
         """A session holds for the hash of the password: the same password with another salt ends all but this one."""
-        user = User.objects.get(pk=self.request.user.pk)
+        user = self.own()
         user.set_password(form.cleaned_data["password"])
         user.save(update_fields=["password"])
         update_session_auth_hash(self.request, user)
@@ -74,7 +78,7 @@ class DeleteAccount(OwnAccount, FormView):
     }
 
     def form_valid(self, form: OwnPasswordForm) -> HttpResponse:
-        if not deletion.delete(User.objects.get(pk=self.request.user.pk)):
+        if not deletion.delete(self.own()):
             form.add_error(None, _("You are the last administrator: make somebody else a superuser first."))
             return self.form_invalid(form)
         logout(self.request)

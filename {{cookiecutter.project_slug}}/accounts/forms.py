@@ -29,10 +29,8 @@ class AsksForPassword:
 
     def own_password(self, field: str) -> str:
         """Raises ValidationError if it is wrong, which counts as a wrong one on the sign-in page does."""
-        password = self.cleaned_data[field]
-        if not password or not authenticate(
-            self.request, username=self.request.user.get_username(), password=password
-        ):
+        name, password = self.request.user.get_username(), self.cleaned_data[field]
+        if not password or not authenticate(self.request, username=name, password=password):
             raise forms.ValidationError(_("This is not your password."))
         return password
 
@@ -87,7 +85,7 @@ class LinkForm(PasswordResetForm):
 class InvitationForm(UserCreationForm):
     """Makes a user without a password, who chooses one with a link."""
 
-    password1 = password2 = None
+    password1 = password2 = None  # type: ignore[assignment]  # which is how a subclass has no such field
 
     class Meta(UserCreationForm.Meta):
         model = User

@@ -20,8 +20,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import LinkRequest, User
 
@@ -30,7 +29,7 @@ logger = logging.getLogger("accounts")
 # Nobody can have more than one e-mail sent to an address in this time.
 PAUSE = timedelta(minutes=5)
 # What a page says to everybody who asks for a link.
-ON_ITS_WAY = gettext_lazy("If all is right with this address, an e-mail with a link is on its way. Please wait a few minutes for it.")
+ON_ITS_WAY = _("If all is right with this address, an e-mail with a link is on its way. It may take a few minutes.")
 
 
 def link(request: HttpRequest, user: User) -> str:
@@ -63,7 +62,7 @@ def mail_link(request: HttpRequest, user: User) -> None:
     }
     subject = _("Your account at %(project)s") % {"project": settings.PROJECT_NAME}
     text = render_to_string("accounts/link.txt", context)
-    message = EmailMessage(" ".join(subject.split()), text, to=[user.email])
+    message = EmailMessage(" ".join(str(subject).split()), text, to=[user.email])
     threading.Thread(target=send, args=(message, user.pk), name="account-mail").start()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import PasswordChangeView, PasswordResetConfirmView, PasswordResetView
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -26,9 +26,12 @@ class AskForLink(PasswordResetView):
     template_name = "accounts/form.html"
     success_url = reverse_lazy("accounts:sign_in")
     title = _("Forgot your password?")
-    extra_context = {"advice": _("You will get an e-mail with a link to choose a new one."), "button": _("Send the link")}
+    extra_context = {
+        "advice": _("You will get an e-mail with a link to choose a new one."),
+        "button": _("Send the link"),
+    }
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not settings.SENDS_MAIL:
             raise Http404
         return super().dispatch(request, *args, **kwargs)
@@ -48,7 +51,7 @@ class ChoosePassword(PasswordResetConfirmView):
     post_reset_login = True
     post_reset_login_backend = "django.contrib.auth.backends.ModelBackend"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if "token" not in request.GET:
             return super().dispatch(request, uidb64=request.session.get(OF_LINK, ""), token=self.reset_url_token)
         uid = request.GET.get("user", "")

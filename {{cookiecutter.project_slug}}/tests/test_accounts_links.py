@@ -30,7 +30,7 @@ def sent():
 
 def link_in(text):
     """The path of the link."""
-    return re.search(r"https://example\.com(/\S+)", text.replace("&amp;", "&"))[1]
+    return re.search(r"https://example\.com(/[^\s<]+)", text.replace("&amp;", "&"))[1]
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +123,8 @@ def test_the_page_does_not_say_who_has_an_account(client, ada, address):
 
 def test_nobody_can_flood_a_mailbox(client, ada, django_user_model):
     django_user_model.objects.create_user("second", "ada@example.com", "x")
-    replies = [client.post(FORGOT, {"email": email}) for email in ("ada@example.com", "Ada@Example.com", "ada@example.com ")]
+    written = ("ada@example.com", "Ada@Example.com", "ada@example.com ")
+    replies = [client.post(FORGOT, {"email": address}) for address in written]
     assert {(reply.status_code, reply.headers["Location"]) for reply in replies} == {(302, "/accounts/sign-in/")}
     assert len(sent()) == 2  # one for each of the accounts
     LinkRequest.objects.update(asked_at=timezone.now() - links.PAUSE + timedelta(seconds=5))
@@ -154,7 +155,7 @@ def test_a_false_host_name_gets_into_no_link(client, ada, settings):
 
 
 def test_on_this_machine_a_link_has_the_host_of_the_request(client, ada, settings):
-    settings.SITE_ORIGIN = ""
+    settings.SITE_ORIGIN, settings.ALLOWED_HOSTS = "", ["localhost"]
     client.post(FORGOT, {"email": ada.email}, headers={"Host": "localhost:8001"})
     assert "http://localhost:8001/accounts/choose-password/?user=" in sent()[0].body
 
