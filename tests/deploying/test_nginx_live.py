@@ -138,7 +138,8 @@ def test_too_many_answers_at_once_are_refused_in_json(running, upstream):
 
 
 @pytest.mark.parametrize(
-    "path", ["/chat/ask/", "/chat/stream/", "/", "/c/1/", "/accounts/sign-in/", "/accounts/forgot-password/", "/admin/login/"]
+    "path",
+    ["/chat/ask/", "/chat/stream/", "/", "/c/1/", "/accounts/sign-in/", "/accounts/forgot-password/", "/admin/login/"],
 )
 def test_a_flood_is_refused(running, upstream, path):
     statuses = []

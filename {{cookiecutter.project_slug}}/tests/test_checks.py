@@ -261,7 +261,7 @@ def test_settings_with_which_no_link_could_be_sent_are_named(settings, name, val
 
 @pytest.mark.parametrize(
     ("address", "ids"),
-    [("no-reply@a.b", []), ("The site <a@localhost>", []), ("nobody", ["accounts.E003"]), ("a@b c@d", ["accounts.E003"])],
+    [("no-reply@a.b", []), ("Us <a@localhost>", []), ("nobody", ["accounts.E003"]), ("a@b c@d", ["accounts.E003"])],
 )
 def test_a_sender_that_no_mail_server_takes_is_named(settings, address, ids):
     settings.DEFAULT_FROM_EMAIL = address
