@@ -20,6 +20,7 @@ PRODUCTION = {
     "EMAIL_HOST": "none",
     "ANTHROPIC_API_KEY": "a-key-for-tests",
     "ALLOWED_HOSTS": "127.0.0.1",
+    "SITE_ORIGIN": "https://127.0.0.1",
     "TRUST_PROXY": "true",
     "DATABASE_URL": "postgres://nobody@localhost/name",
 }

@@ -9,6 +9,7 @@ from email.utils import parseaddr
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.http.request import split_domain_port, validate_host
 
 
 @register
@@ -55,9 +56,16 @@ def check_sign_up(app_configs: object, **kwargs: object) -> Iterator[CheckMessag
 
 @register
 def check_site_origin(app_configs: object, **kwargs: object) -> Iterator[CheckMessage]:
-    if settings.SITE_ORIGIN and not re.fullmatch(r"https?://[^\s/?#@]+", settings.SITE_ORIGIN):
+    origin, hosts = settings.SITE_ORIGIN, settings.ALLOWED_HOSTS
+    if origin and not re.fullmatch(r"https?://[^\s/?#@]+", origin):
         yield Error(
-            f"SITE_ORIGIN is {settings.SITE_ORIGIN!r:.100}: no link in an e-mail would work.",
+            f"SITE_ORIGIN is {origin!r:.100}: no link in an e-mail would work.",
             hint="It takes https:// and a name, without a path: https://example.com",
             id="accounts.E005",
+        )
+    elif origin and not validate_host(split_domain_port(origin.partition("://")[2])[0], hosts):
+        yield Warning(
+            f"SITE_ORIGIN is {origin}, where links in e-mails lead to, and ALLOWED_HOSTS has no such name.",
+            hint="Set SITE_ORIGIN to https:// and one of the names in ALLOWED_HOSTS.",
+            id="accounts.W003",
         )

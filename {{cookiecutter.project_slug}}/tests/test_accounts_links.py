@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings as project_settings
 from django.contrib.auth.models import Permission
 from django.core import mail
+from django.test.utils import override_script_prefix
 from django.utils import timezone
 
 from accounts import links
@@ -158,6 +159,15 @@ def test_on_this_machine_a_link_has_the_host_of_the_request(client, ada, setting
     settings.SITE_ORIGIN, settings.ALLOWED_HOSTS = "", ["localhost"]
     client.post(FORGOT, {"email": ada.email}, headers={"Host": "localhost:8001"})
     assert "http://localhost:8001/accounts/choose-password/?user=" in sent()[0].body
+
+
+def test_below_a_path_a_link_has_the_path(client, ada):
+    with override_script_prefix("/app/"):
+        client.post(FORGOT, {"email": ada.email})
+    link = link_in(sent()[0].body)
+    assert link.startswith("/app/accounts/choose-password/?user=")
+    reply = client.get(link.removeprefix("/app"), SCRIPT_NAME="/app")
+    assert reply.headers["Location"] == "/app/accounts/choose-password/"
 
 
 def test_an_e_mail_that_cannot_be_sent_is_a_line_in_the_log(client, ada, settings, monkeypatch, caplog):

@@ -280,7 +280,9 @@ def test_nobody_can_sign_up_without_e_mail(settings):
     [
         ("", []),
         ("https://example.com", []),
+        ("https://WWW.example.com:444", []),
         ("http://[::1]:8000", []),
+        ("https://other.example", ["accounts.W003"]),
         ("example.com", ["accounts.E005"]),
         ("https://example.com/app", ["accounts.E005"]),
         ("javascript://example.com", ["accounts.E005"]),
@@ -288,7 +290,7 @@ def test_nobody_can_sign_up_without_e_mail(settings):
     ],
 )
 def test_an_origin_to_which_no_link_can_lead_is_named(settings, origin, ids):
-    settings.SITE_ORIGIN = origin
+    settings.SITE_ORIGIN, settings.ALLOWED_HOSTS = origin, [".example.com", "[::1]"]
     assert found(check_site_origin) == ids
 
 
