@@ -1,6 +1,7 @@
 """The forms of accounts: Django's, where it has them."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django import forms
@@ -11,6 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import links
 from accounts.models import User
+
+# Of the accounts that have one address, so many get a link: nobody can flood a mailbox by giving its address to many.
+ACCOUNTS = 10
+# What browsers may fill in.
+WIDGETS = {
+    "first_name": forms.TextInput(attrs={"autocomplete": "given-name"}),
+    "last_name": forms.TextInput(attrs={"autocomplete": "family-name"}),
+    "email": forms.EmailInput(attrs={"autocomplete": "email"}),
+}
 
 
 def password_field(**options: Any) -> forms.CharField:
@@ -55,6 +65,7 @@ class AccountForm(AsksForPassword, forms.ModelForm):
     class Meta:
         model = User
         fields = ("first_name", "last_name", "email")
+        widgets = WIDGETS
 
     def clean_password(self) -> str:
         return self.own_password("password") if "email" in self.changed_data else ""
@@ -70,7 +81,7 @@ class LinkForm(PasswordResetForm):
 
     def get_users(self, email: str) -> Iterator[User]:
         """Those who have a password, and those who have never signed in: they were invited."""
-        for user in User.objects.filter(email__iexact=email, is_active=True):
+        for user in User.objects.filter(email__iexact=email, is_active=True).order_by("pk"):
             is_same = links.folded(user.email) == links.folded(email)
             if is_same and (user.has_usable_password() or not user.last_login):
                 yield user
@@ -78,7 +89,7 @@ class LinkForm(PasswordResetForm):
     def save(self, *, request: HttpRequest, **options: Any) -> None:  # type: ignore[override]
         email = self.cleaned_data["email"]
         if links.may_ask(email):
-            for user in self.get_users(email):
+            for user in islice(self.get_users(email), ACCOUNTS):
                 links.mail_link(request, user)
 
 
@@ -99,6 +110,9 @@ class InvitationForm(UserCreationForm):
 
 
 class SignUpForm(InvitationForm):
+    class Meta(InvitationForm.Meta):
+        widgets = WIDGETS
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["email"].required = True

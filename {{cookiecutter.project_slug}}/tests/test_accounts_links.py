@@ -137,6 +137,13 @@ def test_nobody_can_flood_a_mailbox(client, ada, django_user_model):
     assert "ada" not in str(LinkRequest.objects.values())
 
 
+def test_nobody_can_flood_a_mailbox_by_giving_its_address_to_many_accounts(client, django_user_model):
+    for number in range(12):
+        django_user_model.objects.create_user(f"user{number}", "victim@example.com", "x")
+    client.post(FORGOT, {"email": "victim@example.com"})
+    assert len(sent()) == 10
+
+
 def test_only_an_account_that_can_be_used_gets_a_link(client, django_user_model):
     users = django_user_model.objects
     users.create_user("left", "a@example.com", "x", is_active=False)

@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from axes.models import AccessAttempt
 from django.test import Client
 
 from chat.models import Conversation, Turn
@@ -120,6 +121,7 @@ def test_an_account_goes_with_all_that_belongs_to_it(browsers, ada, django_user_
     assert not Turn.objects.exists()
     assert not django_user_model.objects.filter(username="ada").exists()
     assert signed_in(browsers) == [False, False]
+    assert not AccessAttempt.objects.exists()
     assert f"User {ada.pk} has deleted their account" in caplog.text
 
 
