@@ -4,8 +4,10 @@ import uuid
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.sessions.models import Session
 from django.test import Client
 
+from accounts.forms import AccountForm
 from chat.models import Conversation, Turn
 # % if cookiecutter.usage
 from tests.spending import LedgerEntry, spend
@@ -50,6 +52,15 @@ def test_users_change_their_names(browsers, ada):
     assert b"Your account is changed." in reply.content
     ada.refresh_from_db()
     assert (ada.first_name, ada.last_name, ada.username, ada.is_superuser) == ("Ada", "L", "ada", False)
+
+
+def test_a_new_name_takes_back_nothing_that_has_changed_meanwhile(ada, django_user_model):
+    form = AccountForm({"first_name": "Ada", "email": ada.email}, instance=ada, request=None)
+    assert form.is_valid()
+    django_user_model.objects.update(password="new")
+    form.save()
+    ada.refresh_from_db()
+    assert (ada.first_name, ada.password) == ("Ada", "new")
 
 
 def test_an_e_mail_address_is_changed_with_the_password(browsers, ada):
@@ -115,12 +126,14 @@ def test_an_account_goes_with_all_that_belongs_to_it(browsers, ada, django_user_
     assert Turn.objects.count() == 2
     assert browsers[0].post("/accounts/delete/", {"password": "wrong"}).status_code == 200
     assert Turn.objects.count() == 2
+    session = browsers[0].session.session_key
     reply = browsers[0].post("/accounts/delete/", {"password": PASSWORD}, follow=True)
     assert b"Your account is deleted." in reply.content
     assert list(Conversation.objects.all()) == [others]
     assert not Turn.objects.exists()
     assert not django_user_model.objects.filter(username="ada").exists()
     assert signed_in(browsers) == [False, False]
+    assert not Session.objects.filter(pk=session).exists()
     assert not AccessAttempt.objects.exists()
     assert f"User {ada.pk} has deleted their account" in caplog.text
 
