@@ -6,8 +6,9 @@ https://docs.djangoproject.com/en/stable/topics/email/
 from typing import Any
 
 import django
+from django.core.mail import EmailMessage
+from django.core.mail.backends.console import EmailBackend
 
-CONSOLE = "django.core.mail.backends.console.EmailBackend"
 # Before 6.1, which has them in MAILERS and warns of these.
 NAMES = {
     "host": "EMAIL_HOST",
@@ -18,6 +19,13 @@ NAMES = {
     "use_ssl": "EMAIL_USE_SSL",
     "use_tls": "EMAIL_USE_TLS",
 }
+
+
+class Console(EmailBackend):
+    """Prints e-mails as people read them: on its way, a long link is broken into lines."""
+
+    def write_message(self, message: EmailMessage) -> None:
+        self.stream.write(f"To: {', '.join(message.to)}\nSubject: {message.subject}\n\n{message.body}\n")
 
 
 def mail_server(text: str) -> str | None:
@@ -33,4 +41,5 @@ def mail_settings(options: dict[str, Any], *, debug: bool) -> dict[str, Any]:
         return {name: options[option] for option, name in NAMES.items()}
     if not debug:
         return {}
-    return {"MAILERS": {"default": {"BACKEND": CONSOLE}}} if django.VERSION >= (6, 1) else {"EMAIL_BACKEND": CONSOLE}
+    console = "config.mail.Console"
+    return {"MAILERS": {"default": {"BACKEND": console}}} if django.VERSION >= (6, 1) else {"EMAIL_BACKEND": console}

@@ -1,11 +1,13 @@
 """What `manage.py check` finds."""
 
+import io
 import os
 import re
 import subprocess
 import sys
 
 import pytest
+from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
@@ -17,7 +19,7 @@ from claude.failures import Failure
 from config.checks import RANGES as SERVER_RANGES
 from config.checks import check_hosts, check_secret_key
 from config.checks import check_numbers as check_server_numbers
-from config.mail import mail_server, mail_settings
+from config.mail import Console, mail_server, mail_settings
 from tests.asking import ask
 
 
@@ -297,6 +299,12 @@ def test_an_origin_to_which_no_link_can_lead_is_named(settings, origin, ids):
 def test_e_mail_is_printed_in_development_and_needs_a_server_in_production(settings):
     server = {**settings.MAIL, "host": "smtp.example.com"}
     assert "smtp.example.com" in str(mail_settings(server, debug=True))
-    assert "console" in str(mail_settings({**server, "host": ""}, debug=True))
+    assert "Console" in str(mail_settings({**server, "host": ""}, debug=True))
     assert mail_settings({**server, "host": ""}, debug=False) == {}
     assert [mail_server(text) for text in ("smtp.a.b", "", "none", "None")] == ["smtp.a.b", "", None, None]
+
+
+def test_in_development_a_long_link_is_printed_in_one_piece():
+    terminal, link = io.StringIO(), f"http://127.0.0.1:8000/?{'token=x&' * 20}"
+    Console(stream=terminal).send_messages([EmailMessage("A subject", f"\u00dcber {link}", to=["user@example.com"])])
+    assert f"\u00dcber {link}" in terminal.getvalue()
