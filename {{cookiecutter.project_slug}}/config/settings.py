@@ -173,6 +173,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
+# For how many seconds a link to choose a password works.
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 60 * 60
 # Whether strangers can make an account, with an address at which they get e-mail.
 ACCOUNTS_SIGN_UP = config("ACCOUNTS_SIGN_UP", default=False, cast=bool)
 
