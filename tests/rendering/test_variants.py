@@ -89,7 +89,7 @@ def test_every_file_parses(project):
 
 
 def test_nothing_is_left_of_the_template(project):
-    """No expression, no statement, no word of how the project came to be. Django's templates have braces of their own."""
+    """No expression, no statement, no word of how the project came to be. Django's templates have braces, too."""
     for path, text in texts_of(project):
         name = path.relative_to(project).as_posix()
         assert not re.search(r"[{}%]", name), name
