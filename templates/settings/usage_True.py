@@ -16,19 +16,3 @@ USAGE_SHOW_COST = config("USAGE_SHOW_COST", default="everybody", cast=choice)
 USAGE_ALERT_EMAILS = config("USAGE_ALERT_EMAILS", default="", cast=email_addresses)
 # Prices that are not the list's: negotiated ones, and those of models that are newer than the list.
 USAGE_PRICES = config("USAGE_PRICES", default="{}", cast=json_object)
-
-# --- E-mail ---------------------------------------------------------------------------------------
-
-# The server that e-mail goes out by; without one, none does. Encrypted is from the first byte at port 465, by STARTTLS at
-# others.
-MAIL = {
-    "host": config("EMAIL_HOST", default=""),
-    "port": config("EMAIL_PORT", default=587, cast=int),
-    "username": config("EMAIL_HOST_USER", default=""),
-    "password": config("EMAIL_HOST_PASSWORD", default=""),
-    "timeout": 10,  # seconds
-}
-MAIL_ENCRYPTED = config("EMAIL_USE_TLS", default=True, cast=bool)
-MAIL |= {"use_ssl": MAIL_ENCRYPTED and MAIL["port"] == 465, "use_tls": MAIL_ENCRYPTED and MAIL["port"] != 465}
-globals().update(mail_settings(MAIL))
-DEFAULT_FROM_EMAIL = config("DEFAULT_FROM_EMAIL", default=f"no-reply@{DOMAIN}")

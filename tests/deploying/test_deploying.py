@@ -120,7 +120,9 @@ def test_a_bare_host_serves_the_project_after_the_commands_of_the_document(bake_
         if url:
             assert f"/{host.slug}\n" in settings
             settings = re.sub(r"(?m)^DATABASE_URL=.*$", f"DATABASE_URL={url}", settings)
-        host.environment_file.write_text(f"{settings}ANTHROPIC_API_KEY=only-for-this-test\n", encoding="utf-8")
+        host.environment_file.write_text(
+            f"{settings}ANTHROPIC_API_KEY=only-for-this-test\nEMAIL_HOST=none\n", encoding="utf-8"
+        )
         manage, *checking = to_run[serve:]
         there = f"cd /srv/{host.slug}"
         host.run([there, manage, *starting(host), *checking, "manage createsuperuser --no-input"], **ADMINISTRATOR)

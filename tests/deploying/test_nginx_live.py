@@ -137,7 +137,10 @@ def test_too_many_answers_at_once_are_refused_in_json(running, upstream):
     assert 'limiting connections by zone "answers"' in running.log("error")
 
 
-@pytest.mark.parametrize("path", ["/chat/ask/", "/chat/stream/", "/", "/c/1/", "/accounts/sign-in/", "/admin/login/"])
+@pytest.mark.parametrize(
+    "path",
+    ["/chat/ask/", "/chat/stream/", "/", "/c/1/", "/accounts/sign-in/", "/accounts/forgot-password/", "/admin/login/"],
+)
 def test_a_flood_is_refused(running, upstream, path):
     statuses = []
     while 429 not in statuses and len(statuses) < 200:

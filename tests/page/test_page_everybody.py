@@ -104,6 +104,12 @@ def test_axe_finds_nothing_on_the_pages_of_usage(page, sites):
     expect_accessible(page)
 
 
+def test_axe_finds_nothing_on_the_pages_of_an_account(page):
+    for path in ("", "change-password/", "choose-password/"):
+        page.goto(f"/accounts/{path}")
+        expect_accessible(page)
+
+
 def test_axe_finds_nothing_before_signing_in(visit):
     page = visit(is_signed_in=False)
     expect_accessible(page)

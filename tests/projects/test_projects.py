@@ -17,8 +17,10 @@ from own_tests import ON_POSTGRESQL, ON_SQLITE, RUNS, ids, number_passed
 PRODUCTION = {
     "DEBUG": "false",
     "SECRET_KEY": "7f0c1e" * 10 + "AbCd-_xyz",
+    "EMAIL_HOST": "none",
     "ANTHROPIC_API_KEY": "a-key-for-tests",
     "ALLOWED_HOSTS": "127.0.0.1",
+    "SITE_ORIGIN": "https://127.0.0.1",
     "TRUST_PROXY": "true",
     "DATABASE_URL": "postgres://nobody@localhost/name",
 }

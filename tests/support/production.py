@@ -44,6 +44,7 @@ with open("sessions.json", "w") as file:
 SETTINGS = {
     "DEBUG": "false",
     "SECRET_KEY": "0a1b2c3d4e" * 6,
+    "EMAIL_HOST": "none",
     "ANTHROPIC_API_KEY": KEY,
     "TRUST_PROXY": "true",
     "ALLOWED_HOSTS": "127.0.0.1,example.com",

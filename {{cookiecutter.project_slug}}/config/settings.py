@@ -14,9 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 # % endif
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
+from config.mail import mail_server, mail_settings
 # % if cookiecutter.usage
 from usage.casts import amount, email_addresses, json_object
-from usage.mail import mail_settings
 # % endif
 {{ "" }}
 PROJECT_NAME = {{ python(cookiecutter.project_name) }}
@@ -75,6 +75,9 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+
+# What the links in e-mails begin with, whatever host name a request has. Where this is empty, its own.
+SITE_ORIGIN = config("SITE_ORIGIN", default=f"https://{DOMAIN}" if HTTPS else "").rstrip("/")
 
 # Browser features that no page of this site needs.
 # https://github.com/adamchainz/django-permissions-policy
@@ -170,6 +173,28 @@ AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
+# For how many seconds a link to choose a password works.
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 60 * 60
+# Whether strangers can make an account, with an address at which they get e-mail.
+ACCOUNTS_SIGN_UP = config("ACCOUNTS_SIGN_UP", default=False, cast=bool)
+
+# --- E-mail ---------------------------------------------------------------------------------------
+
+# The server that e-mail goes out by; without one development prints it, and production sends none. Encrypted is from the
+# first byte at port 465, by STARTTLS at others.
+MAIL = {
+    "host": config("EMAIL_HOST", default="", cast=mail_server),
+    "port": config("EMAIL_PORT", default=587, cast=int),
+    "username": config("EMAIL_HOST_USER", default=""),
+    "password": config("EMAIL_HOST_PASSWORD", default=""),
+    "timeout": 10,  # seconds
+}
+MAIL_ENCRYPTED = config("EMAIL_USE_TLS", default=True, cast=bool)
+MAIL |= {"use_ssl": MAIL_ENCRYPTED and MAIL["port"] == 465, "use_tls": MAIL_ENCRYPTED and MAIL["port"] != 465}
+globals().update(mail_settings(MAIL, debug=DEBUG))
+SENDS_MAIL = DEBUG or bool(MAIL["host"])
+DEFAULT_FROM_EMAIL = config("DEFAULT_FROM_EMAIL", default=f"no-reply@{DOMAIN}")
+
 # --- Database -------------------------------------------------------------------------------------
 # % include "settings/database_" ~ cookiecutter.database ~ ".py"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -222,6 +247,7 @@ LOGGING = {
     "loggers": {
         # No handlers of its own: each line would appear twice.
         "django": {"level": "INFO"},
+        "accounts": {"level": "INFO"},
         "claude": {"level": "INFO"},
         "chat": {"level": "INFO"},
 # % if cookiecutter.usage

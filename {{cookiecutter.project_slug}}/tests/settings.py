@@ -11,9 +11,7 @@ env.values = {
 # % if cookiecutter.database == "postgresql"
     "DATABASE_URL": os.environ.get("DATABASE_URL", ""),
 # % endif
-# % if cookiecutter.usage
     "EMAIL_HOST": "localhost",  # which the tests replace with a list
-# % endif
 }.get
 # Libraries read the environment, too.
 for name in filter(re.compile(r"(?i)ANTHROPIC_|SENTRY_|SSL_CERT_|\w+_PROXY$").match, list(os.environ)):

@@ -1,14 +1,17 @@
 """What `manage.py check` finds."""
 
+import io
 import os
 import re
 import subprocess
 import sys
 
 import pytest
+from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+from accounts.checks import check_mail, check_sign_up, check_site_origin
 from chat.checks import RANGES as CHAT_RANGES
 from chat.checks import check_numbers
 from claude import checks
@@ -16,6 +19,7 @@ from claude.failures import Failure
 from config.checks import RANGES as SERVER_RANGES
 from config.checks import check_hosts, check_secret_key
 from config.checks import check_numbers as check_server_numbers
+from config.mail import Console, mail_server, mail_settings
 from tests.asking import ask
 
 
@@ -233,3 +237,76 @@ def test_a_check_works_on_windows_which_cannot_fork(settings):
     program += "from django.core.management import execute_from_command_line as run; run(['manage.py', 'check'])"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     subprocess.run([sys.executable, "-c", program], cwd=settings.BASE_DIR, env=environment, check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "ids"),
+    [
+        ("host", "", ["accounts.W001"]),
+        ("host", None, []),  # as EMAIL_HOST=none
+        ("host", "smtp.example.com", []),
+        ("host", "127.0.0.1", []),
+        ("host", "::1", []),
+        ("host", "smtp://example.com", ["accounts.E002"]),
+        ("host", "smtp.example.com:25", ["accounts.E002"]),
+        ("host", "smtp example", ["accounts.E002"]),
+        ("port", 0, ["accounts.E001"]),
+        ("port", 65_536, ["accounts.E001"]),
+        ("username", "user", ["accounts.W002"]),
+        ("password", "secret", ["accounts.W002"]),
+    ],
+)
+def test_settings_with_which_no_link_could_be_sent_are_named(settings, name, value, ids):
+    settings.MAIL = {**settings.MAIL, name: value}
+    assert found(check_mail) == ids
+    settings.DEBUG = True  # which prints it
+    assert found(check_mail) == [number for number in ids if number != "accounts.W001"]
+
+
+@pytest.mark.parametrize(
+    ("address", "ids"),
+    [("no-reply@a.b", []), ("Us <a@localhost>", []), ("nobody", ["accounts.E003"]), ("a@b c@d", ["accounts.E003"])],
+)
+def test_a_sender_that_no_mail_server_takes_is_named(settings, address, ids):
+    settings.DEFAULT_FROM_EMAIL = address
+    assert found(check_mail) == ids
+
+
+def test_nobody_can_sign_up_without_e_mail(settings):
+    settings.ACCOUNTS_SIGN_UP = True
+    assert found(check_sign_up) == []
+    settings.SENDS_MAIL = False
+    assert found(check_sign_up) == ["accounts.E004"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "ids"),
+    [
+        ("", []),
+        ("https://example.com", []),
+        ("https://WWW.example.com:444", []),
+        ("http://[::1]:8000", []),
+        ("https://other.example", ["accounts.W003"]),
+        ("example.com", ["accounts.E005"]),
+        ("https://example.com/app", ["accounts.E005"]),
+        ("javascript://example.com", ["accounts.E005"]),
+        ("https://user@example.com", ["accounts.E005"]),
+    ],
+)
+def test_an_origin_to_which_no_link_can_lead_is_named(settings, origin, ids):
+    settings.SITE_ORIGIN, settings.ALLOWED_HOSTS = origin, [".example.com", "[::1]"]
+    assert found(check_site_origin) == ids
+
+
+def test_e_mail_is_printed_in_development_and_needs_a_server_in_production(settings):
+    server = {**settings.MAIL, "host": "smtp.example.com"}
+    assert "smtp.example.com" in str(mail_settings(server, debug=True))
+    assert "Console" in str(mail_settings({**server, "host": ""}, debug=True))
+    assert mail_settings({**server, "host": ""}, debug=False) == {}
+    assert [mail_server(text) for text in ("smtp.a.b", "", "none", "None")] == ["smtp.a.b", "", None, None]
+
+
+def test_in_development_a_long_link_is_printed_in_one_piece():
+    terminal, link = io.StringIO(), f"http://127.0.0.1:8000/?{'token=x&' * 20}"
+    Console(stream=terminal).send_messages([EmailMessage("A subject", f"\u00dcber {link}", to=["user@example.com"])])
+    assert f"\u00dcber {link}" in terminal.getvalue()

@@ -18,6 +18,8 @@ FORMS = {"page", "ask", "stream"}
 STATUSES = {"conversation": 404, "replaces": 422}
 # What takes no id of anybody's.
 WITHOUT_IDS = {"ask_many", "conversations", "delete_all", "export_all", "sign_in", "sign_out", "demo"}
+WITHOUT_IDS |= {"account", "language", "change_password", "sign_out_everywhere", "delete_account"}
+WITHOUT_IDS |= {"sign_up", "ask_for_link", "choose_password"}  # the id in a link is signed
 # % if cookiecutter.usage
 WITHOUT_IDS |= {"summary", "team"}
 # % endif

@@ -162,6 +162,7 @@ def test_every_page_is_in_the_language_of_the_request(hebrew, conversation, sett
     monkeypatch.setattr(ConversationList, "paginate_by", 1)
     settings.CHAT_HISTORY_TOKENS = 0
     settings.DEBUG = True  # for what the banner and the sign-in page say then
+    settings.ACCOUNTS_SIGN_UP = True
     Conversation.objects.create(user_id=conversation.user_id, title="5")
 # % if cookiecutter.usage
     spend(conversation.user, "1", model="8", is_estimated=True)
@@ -171,7 +172,7 @@ def test_every_page_is_in_the_language_of_the_request(hebrew, conversation, sett
     paths = [filled(route.replace("<slug:extension>", "md"), conversation) for route in ROUTES]
     earlier = f"{own}?before={conversation.turns.last().idempotency_key}"
     replies = {path: hebrew.get(path) for path in [*paths, own + "?edit", earlier, "/c/?page=2", "/c/?q=6"]}
-    for path in (own, own + "rename/", "/accounts/sign-in/", "/chat/ask/"):
+    for path in (own, own + "rename/", "/accounts/sign-in/", "/accounts/delete/", "/chat/ask/"):
         replies["POST " + path] = hebrew.post(path)
     hebrew.post("/accounts/sign-out/")
     replies["signed out"] = hebrew.get("/accounts/sign-in/")
@@ -182,7 +183,8 @@ def test_every_page_is_in_the_language_of_the_request(hebrew, conversation, sett
 
 @pytest.mark.django_db
 def test_the_admin_is_in_the_language_of_the_request(hebrew, conversation):
-    paths = ["", "chat/conversation/", f"chat/conversation/{conversation.pk}/change/"]
+    paths = ["", "accounts/user/", "accounts/user/add/"]
+    paths += ["chat/conversation/", f"chat/conversation/{conversation.pk}/change/"]
 # % if cookiecutter.usage
     spend(conversation.user, None)
     LedgerEntry.objects.update(model="8", outcome="9", purpose="")
@@ -203,10 +205,10 @@ def texts_of(reply):
 
 
 @pytest.mark.django_db
-def test_every_error_page_is_in_the_language_of_the_request(hebrew):
+def test_every_error_page_and_e_mail_is_in_the_language_of_the_request(hebrew):
     names = [path.name for path in BASE_DIR.glob("templates/[45]*.html")]
     with translation.override("he"):
-        pages = {name: render_to_string(name) for name in [*names, "accounts/locked_out.html"]}
+        pages = {name: render_to_string(name) for name in [*names, "accounts/locked_out.html", "accounts/link.txt"]}
     assert {name: texts for name, html in pages.items() if (texts := unmarked(Shown(html).texts))} == {}
 
 
