@@ -31,10 +31,10 @@ class Prompt(str):
 
 @functools.cache
 def read(name: str) -> Prompt:
-    """The text of prompts/NAME.md, read once in a process. Raises LookupError for a name that no file has."""
+    """The text of prompts/NAME.md, read once in a process. Raises ValueError for a name that no file has."""
     files = {path.stem: path for path in sorted(FOLDER.glob("*.md"))}
     if name not in files:
-        raise LookupError(f"There is no prompts/{name}.md. There are: {', '.join(files) or 'none'}.")
+        raise ValueError(f"There is no prompts/{name}.md. There are: {', '.join(files) or 'none'}.")
     content = files[name].read_bytes().replace(b"\r\n", b"\n")
     # https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
     blob = hashlib.sha1(b"blob %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from django.conf import settings
-from django.utils.module_loading import import_string
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ImportString,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -28,31 +28,9 @@ from claude import prompts
 from claude.messages import build_request, json_schema
 
 
-def regular_expression(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"is no regular expression: {error}") from None
-    return text
-
-
-def name_of_prompt(name: str) -> str:
-    try:
-        prompts.read(name)
-    except LookupError as error:
-        raise ValueError(str(error)) from None
-    return name
-
-
-def model_of_pydantic(name: Any) -> type[BaseModel]:
-    try:
-        found = import_string(name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"cannot be imported: {error}") from None
-    if not (isinstance(found, type) and issubclass(found, BaseModel)):
-        raise ValueError("is no model of Pydantic: name one by its module, as chat.tickets.Ticket")
-    json_schema(found)  # raises ValueError for what the API cannot be told
-    return found
+def known_to_the_api(schema: type[BaseModel]) -> type[BaseModel]:
+    json_schema(schema)  # raises ValueError for what the API cannot be told
+    return schema
 
 
 Text = Annotated[str, Field(min_length=1)]
@@ -71,8 +49,10 @@ class Turn(Part):
 class Expectation(Part):
     contains: Annotated[list[Text], as_list] = []
     not_contains: Annotated[list[Text], as_list] = []
-    matches: Annotated[list[Annotated[Text, AfterValidator(regular_expression)]], as_list] = []
-    model: Annotated[type[BaseModel], BeforeValidator(model_of_pydantic)] | None = Field(None, alias="schema")
+    matches: Annotated[list[re.Pattern[str]], as_list] = []
+    model: Annotated[ImportString[type[BaseModel]], AfterValidator(known_to_the_api)] | None = Field(
+        default=None, alias="schema"
+    )
     judge: Text | None = None
 
     @model_validator(mode="after")
@@ -85,7 +65,7 @@ class Expectation(Part):
 class Case(Part):
     name: Text
     prompt: Text
-    system: Annotated[Text, AfterValidator(name_of_prompt)] | None = None
+    system: Annotated[str, AfterValidator(prompts.read)] | None = None
     history: list[Turn] = []
     expect: Expectation
     _file: str = ""
@@ -95,9 +75,8 @@ class Case(Part):
 
     def request(self) -> dict[str, Any]:
         """What goes to Claude, as the project's own code asks it."""
-        system = None if self.system is None else prompts.read(self.system)
         history = [turn.model_dump() for turn in self.history]
-        return build_request(self.prompt, system, history=history, schema=self.expect.model)
+        return build_request(self.prompt, self.system, history=history, schema=self.expect.model)
 
 
 class Broken(Exception):
@@ -174,4 +153,4 @@ def described(error: Any) -> str:
     if not error["loc"]:
         return "the file must be a list of cases, each of which begins with `- name:`"
     what = {"missing": "is missing", "extra_forbidden": "is no field of a case: docs/evals.md lists them"}
-    return f"{names or 'the case'}: {what.get(error['type'], error['msg'].removeprefix('Value error, '))}"
+    return f"{names or 'the case'}: {what.get(error['type'], str(error.get('ctx', {}).get('error') or error['msg']))}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,7 +75,7 @@ class Result:
         expected = self.case.expect
         self.note("failed", *(f"lacks {text!r}" for text in expected.contains if text not in answer))
         self.note("failed", *(f"contains {text!r}" for text in expected.not_contains if text in answer))
-        self.note("failed", *(f"does not match {each!r}" for each in expected.matches if not re.search(each, answer)))
+        self.note("failed", *(f"does not match {each.pattern!r}" for each in expected.matches if not each.search(answer)))
         if answer.stop_reason not in ("end_turn", "stop_sequence"):
             self.note("failed", f"is not whole: {answer.stop_reason!r}")
 

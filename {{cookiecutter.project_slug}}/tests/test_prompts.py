@@ -28,7 +28,7 @@ def test_a_prompt_is_the_text_of_its_file_with_the_version_that_git_gives_it(fol
 def test_a_name_that_no_file_has_is_answered_with_those_there_are(folder, name):
     (folder / "summary.md").touch()
     (folder / "system.md").touch()
-    with pytest.raises(LookupError, match=r"There are: summary, system\.$"):
+    with pytest.raises(ValueError, match=r"There are: summary, system\.$"):
         prompts.read(name)
 
 
