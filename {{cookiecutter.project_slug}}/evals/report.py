@@ -15,6 +15,7 @@ from evals import costs
 from evals.cases import Case
 from evals.results import Result
 
+COMPARED = ("passed", "failed")
 # Two answers to one question never cost the same: a smaller change says nothing.
 WORTH_SAYING = 0.1
 
@@ -46,8 +47,8 @@ class Report:
             if row["problems"] and row["answer"]:
                 yield f"    the answer: {row['answer'][:300]!r}{'…' if len(row['answer']) > 300 else ''}"
         counts = ", ".join(f"{number} {outcome}" for outcome, number in self.outcomes.items())
-        before = [(row["cost"], self.last[row["case"]]["cost"]) for row in self.rows if row["case"] in self.last]
-        change = change_of(*map(sum, zip(*before, strict=True))) if before else ""
+        both = [row for row in self.rows if row["case"] in self.last and row["outcome"] in COMPARED]
+        change = change_of(sum(row["cost"] for row in both), sum(self.last[row["case"]]["cost"] for row in both))
         yield f"{counts}; {costs.shown(self.cost)} {costs.UNIT}{change and f' ({change})'}, by {settings.ANTHROPIC_MODEL}."
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Report:
 
     def keep(self, cases: Sequence[Case]) -> None:
         """For the next run. Of a case that was not compared now, what it was before is kept."""
-        compared = {row["case"]: row for row in self.rows if row["outcome"] in ("passed", "failed")}
+        compared = {row["case"]: row for row in self.rows if row["outcome"] in COMPARED}
         entries = {str(case): compared.get(str(case)) or self.last.get(str(case)) for case in cases}
         kept = {name: {k: e[k] for k in ("outcome", "cost")} for name, e in entries.items() if e}
         text = json.dumps({"unit": costs.UNIT, "cases": kept}, ensure_ascii=False, indent=1)
@@ -84,7 +85,7 @@ def row(case: Case, result: Result | None, before: Mapping[str, Any]) -> dict[st
     cost = float(result.cost) if result else 0.0
     changes = {("passed", "failed"): "new failure", ("failed", "passed"): "fixed"}
     said = [changes.get((before.get("outcome", ""), outcome), "")]
-    if before and outcome in ("passed", "failed"):
+    if before and outcome in COMPARED:
         said.append(change_of(cost, before["cost"]))
     return {
         "case": str(case),

@@ -287,6 +287,7 @@ def test_the_table_says_what_has_changed_since_the_last_run(evals, answers):
     shown = evals(cases, "--at-once=1")[1]
     assert "new failure" in outcome_of(shown, "one")
     assert "fixed, +" in outcome_of(shown, "two")
+    assert "error" in outcome_of(shown, "three")
     answers(said("Red."), said("Blue.", **usage), said("Red."))
     shown = evals(cases, "--at-once=1")[1]
     assert "new failure" not in outcome_of(shown, "one")
@@ -357,6 +358,8 @@ def test_a_model_without_a_price_is_asked_nothing(evals, api, settings):
     code, shown = evals([case(contains="a")])
     assert (code, api.questions) == (2, 0)
     assert "check USAGE_PRICES" in shown
+    settings.CLAUDE_OFFLINE = True
+    assert evals([case(contains="a")])[0] == 0
 
 
 def test_the_table_has_what_the_calls_of_a_case_cost_together(evals, answers):
