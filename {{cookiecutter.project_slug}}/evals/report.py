@@ -68,7 +68,7 @@ class Report:
         compared = {row["case"]: row for row in self.rows if row["outcome"] in COMPARED}
         entries = {str(case): compared.get(str(case)) or self.last.get(str(case)) for case in cases}
         kept = {name: {k: e[k] for k in ("outcome", "cost")} for name, e in entries.items() if e}
-        text = json.dumps({"unit": costs.UNIT, "cases": kept}, ensure_ascii=False, indent=1)
+        text = json.dumps({"unit": costs.UNIT, "cases": kept}, indent=1)
         (settings.BASE_DIR / ".evals.json").write_text(text, encoding="utf-8")
 
 
@@ -102,4 +102,4 @@ def row(case: Case, result: Result | None, before: Mapping[str, Any]) -> dict[st
 def change_of(cost: float, before: float) -> str:
     """How much more or less was paid, where that is worth saying."""
     change = cost / before - 1 if before else 0
-    return f"{change:+.0%}" if abs(change) >= WORTH_SAYING else ""
+    return f"{change * 100:+.0f}%" if abs(change) >= WORTH_SAYING else ""

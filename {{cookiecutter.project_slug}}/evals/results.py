@@ -67,15 +67,16 @@ class Result:
 
     def compare(self, answer: Answer) -> None:
         """Raises `Failure` where Claude has declined."""
-        self.answer = str(answer)
+        # A character may come in halves, which no file takes.
+        self.answer = text = answer.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if answer.refusal:
             raise Failure("declined", answer.refusal_category or "")
         if settings.CLAUDE_OFFLINE:
             return
         expected = self.case.expect
-        self.note("failed", *(f"lacks {text!r}" for text in expected.contains if text not in answer))
-        self.note("failed", *(f"contains {text!r}" for text in expected.not_contains if text in answer))
-        self.note("failed", *(f"does not match {each.pattern!r}" for each in expected.matches if not each.search(answer)))
+        self.note("failed", *(f"lacks {each!r}" for each in expected.contains if each not in text))
+        self.note("failed", *(f"contains {each!r}" for each in expected.not_contains if each in text))
+        self.note("failed", *(f"does not match {each.pattern!r}" for each in expected.matches if not each.search(text)))
         if answer.stop_reason not in ("end_turn", "stop_sequence"):
             self.note("failed", f"is not whole: {answer.stop_reason!r}")
 

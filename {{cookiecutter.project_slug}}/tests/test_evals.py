@@ -178,6 +178,14 @@ def test_an_answer_that_was_cut_off_has_failed(evals, answers):
     assert "is not whole: 'max_tokens'" in outcome_of(evals([case(contains="Blue")])[1])
 
 
+def test_a_character_that_comes_in_halves_is_whole_for_all_that_read_the_answer(evals, answers, project):
+    halves = [streams.start(MODEL), streams.text("It is \ud83d"), streams.text("\ude00, \ud83d"), *streams.end()]
+    answers(streams.body(halves), verdict(False))
+    evals([case(contains="\U0001f600", judge="It is kind.")], f"--json={project / 'out.json'}")
+    (found,) = json.loads((project / "out.json").read_text())["cases"]
+    assert (found["answer"], len(found["problems"])) == ("It is \U0001f600, \ufffd", 1)
+
+
 # --- What is asked --------------------------------------------------------------------------------
 
 

@@ -67,8 +67,7 @@ class Command(BaseCommand):
         for line in found.lines():
             self.say(line)
         if options["json"]:
-            text = json.dumps(found.as_dict(), ensure_ascii=False, indent=1)
-            Path(options["json"]).write_text(text, encoding="utf-8")
+            Path(options["json"]).write_text(json.dumps(found.as_dict(), indent=1), encoding="utf-8")
         if settings.CLAUDE_OFFLINE:
             self.say(OFFLINE)
         else:
