@@ -41,7 +41,7 @@ def evals(project, capsys):
     """evals(cases, *arguments) runs the command over the cases: its exit code, and what it says."""
 
     def evals(cases, *arguments):
-        text = cases if isinstance(cases, str) else json.dumps(cases)  # which is YAML, too
+        text = cases if isinstance(cases, str) else json.dumps(cases, ensure_ascii=False)  # which is YAML, too
         (project / "evals" / "site.yaml").write_text(text, encoding="utf-8")
         code, end = 0, ""
         try:
@@ -302,7 +302,7 @@ def test_the_table_says_what_has_changed_since_the_last_run(evals, answers):
     assert "new failure" in outcome_of(shown, "three")
 
 
-@pytest.mark.parametrize("kept", ["", "[]", "{}", '{"unit": "bananas", "cases": {}}', "\0"])
+@pytest.mark.parametrize("kept", ["", "[]", "{}", '{"unit": "bananas", "cases": {"site: one": {}}}', "\0"])
 def test_a_last_run_that_cannot_be_read_is_none(evals, answers, project, kept):
     (project / ".evals.json").write_text(kept)
     answers(said("Blue."))
@@ -335,6 +335,7 @@ BROKEN = [
     ("- name: a\n  prompt: [\n", 3, "this is no YAML"),
     ("- name: \0\n", 1, "this is no YAML"),
     ("- &a [*a]\n", 1, "this is no YAML"),
+    ('- {name: a, prompt: "\\ud83d", expect: {judge: a}}\n', 1, "prompt: Input should be a valid string"),
     ("name: a\n", 1, "must be a list of cases"),
     ("", 1, "must be a list of cases"),
 ]
