@@ -226,6 +226,7 @@ def test_so_many_cases_are_asked_at_once(evals, api):
 
     api.answer = answer
     assert evals([case(str(number), contains="Blue") for number in range(6)], "--at-once", "3")[0] == 0
+    assert api.connections == 3  # of one client
 
 
 def test_only_the_cases_with_a_word_are_asked(evals, answers, api):
