@@ -42,6 +42,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("path", [{paths}])]
 @pytest.fixture(autouse=True)
 def nothing_counted():
     cache.clear()
+    yield
+    cache.clear()
 
 
 def classify(texts, user):
