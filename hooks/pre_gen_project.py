@@ -11,8 +11,8 @@ import sys
 import unicodedata
 
 OWN_NAMES = {
-    "accounts", "chat", "claude", "config", "deploy", "docs", "e2e", "prompts", "static", "templates", "test", "tests",
-    "usage",
+    "accounts", "chat", "claude", "config", "deploy", "docs", "e2e", "evals", "prompts", "static", "templates", "test",
+    "tests", "usage",
 }  # fmt: skip
 # Of Debian and of PostgreSQL, where the project gets a user of its own.
 SYSTEM_NAMES = {

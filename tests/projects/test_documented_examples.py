@@ -42,6 +42,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("path", [{paths}])]
 @pytest.fixture(autouse=True)
 def nothing_counted():
     cache.clear()
+    yield
+    cache.clear()
 
 
 def classify(texts, user):
@@ -107,6 +109,8 @@ def test_the_switch_of_the_readme_stops_every_call(user, wire, path):
     assert wire == []
 """
 
+EVALS = "tests/test_evals.py::test_the_cases_of_this_project_can_be_asked"
+
 PATHS = {
     "sync": ["/chat/ask/"],
     "streaming": ["/chat/ask/", "/chat/stream/"],
@@ -114,9 +118,9 @@ PATHS = {
 }
 
 
-def examples_in(document):
-    """The Python in a document, block by block."""
-    return re.findall(r"^```python\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+def examples_in(document, language="python"):
+    """The code in a document, block by block."""
+    return re.findall(rf"^```{language}\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
 
 
 def one_with(words, examples):
@@ -150,7 +154,9 @@ def test_a_ledger_and_a_budget_are_an_app_and_a_line_of_the_settings(project, en
 
     paths = ", ".join(f'"{path}"' for path in PATHS[view_style] if path != "/chat/ask-many/")
     (project / "tests/test_ledger.py").write_text(textwrap.dedent(TESTS).format(paths=paths), encoding="utf-8")
+    cases = [examples_in(text_of(name, project), "yaml") for name in ("README.md", "docs/evals.md")]
+    (project / "evals/documents.yaml").write_text("".join(one for (one,) in cases), encoding="utf-8")
     clean = environment(project, find_python("newest" if "async" in view_style else "oldest"))
     run(["python", "manage.py", "makemigrations", "ledger"], project, clean, DEBUG="true")
-    said = preloaded.run_tests(project, clean, PYTEST_ADDOPTS="tests/test_ledger.py")
-    assert f"{5 * (paths.count(',') + 1)} passed" in said
+    said = preloaded.run_tests(project, clean, PYTEST_ADDOPTS=f"{EVALS} tests/test_ledger.py")
+    assert f"{5 * (paths.count(',') + 1) + 1} passed" in said

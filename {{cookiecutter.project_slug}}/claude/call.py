@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connections
 from django.dispatch import Signal
 
-from claude import failures
+from claude import failures, prompts
 from claude.deadline import Deadline
 from claude.failures import Failure
 from claude.messages import request_to
@@ -103,6 +103,7 @@ class Call(AnswerReader):
             "purpose": self.purpose,
             "user_id": getattr(self.user, "pk", None),
             "conversation": self.conversation and str(self.conversation),
+            "prompt_version": prompts.version_of(self.request),
             "model": self.model,
             "anthropic_request_id": self.anthropic_request_id,
             "stop_reason": self.stop_reason,

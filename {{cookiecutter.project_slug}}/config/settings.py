@@ -13,6 +13,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 # % endif
+from claude import prompts
 from config.env import BASE_DIR, choice, config, csv, file_path, time_zone
 from config.mail import mail_server, mail_settings
 # % if cookiecutter.usage
@@ -97,6 +98,7 @@ INSTALLED_APPS = [
     "chat",
     "claude",
     "config",
+    "evals",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -316,8 +318,8 @@ CLAUDE_FALLBACK_WHEN_DOWN = config("CLAUDE_FALLBACK_WHEN_DOWN", default=False, c
 # Sent with every question: what prompts/system.md says, unless the environment says otherwise. The API caches it for this
 # long, 5m or 1h, once it is long enough for the model:
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching
-DEFAULT_SYSTEM_PROMPT = (BASE_DIR / "prompts" / "system.md").read_text(encoding="utf-8").strip()
-CLAUDE_SYSTEM_PROMPT = config("CLAUDE_SYSTEM_PROMPT", default=DEFAULT_SYSTEM_PROMPT)
+DEFAULT_SYSTEM_PROMPT = prompts.read("system")
+CLAUDE_SYSTEM_PROMPT = config("CLAUDE_SYSTEM_PROMPT", default="") or DEFAULT_SYSTEM_PROMPT
 CLAUDE_CACHE_TTL = config("CLAUDE_CACHE_TTL", default="5m", cast=str.lower)
 # The longest answer, in tokens, with the thinking before it. Both are billed by the token: this caps the cost of one.
 CLAUDE_MAX_TOKENS = config("CLAUDE_MAX_TOKENS", default={{ "1024" if cookiecutter.claude_model == "claude-sonnet-4-6" else "16_000" }}, cast=int)
