@@ -17,7 +17,14 @@ from documents import (
 )
 from environments import declared_dependencies
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "AGENTS.md", "tests/README.md", "benchmarks/README.md", "docs/decisions.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "AGENTS.md",
+    "docs/decisions.md",
+    "tests/README.md",
+    "benchmarks/README.md",
+]
 
 
 def test_the_readme_explains_every_question_and_no_other():

@@ -1,8 +1,9 @@
 """Runs in a project that has the recipes of docs/make-it-yours.md, as one of its tests: each does what it says."""
 
 import inspect
+import json
 import uuid
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -74,14 +75,6 @@ def test_the_prompt_goes_to_claude_and_the_log_has_its_version(ada, wire, caplog
     assert caplog.records[0].prompt_version.startswith("summary@")
 
 
-def test_an_answer_is_an_instance_of_the_model_or_a_failure(ada):
-    appointment = done(appointments.appointment_in, "Shall we meet on Monday?", ada)
-    assert isinstance(appointment, appointments.Appointment)
-    with pytest.raises(Failure) as failed:
-        done(appointments.appointment_in, "fail misfit", ada)
-    assert failed.value.kind == "misfit"
-
-
 def test_a_conversation_in_code_is_remembered_and_belongs_to_its_user(ada, wire, django_user_model):
     conversation = uuid.uuid4()
     first = done(conversations.ask_in, conversation, "My name is Ada.", ada)
@@ -116,6 +109,17 @@ def says(words):
 def numbered(events):
     """As the SDK reads them: with their own name and the index of their block in the data."""
     return [(name, {"type": name, "index": 0, **data}) for name, data in events]
+
+
+def test_an_answer_is_an_instance_of_the_model_or_a_failure(ada, play):
+    letter = {"topic": "the roof", "day": "2026-01-31", "people": ["Ada", "Bo"]}
+    seen = play(says(json.dumps(letter)), says(json.dumps(letter | {"topic": "roof" * 20})))
+    appointment = done(appointments.appointment_in, "Shall we meet on Saturday?", ada)
+    assert appointment == appointments.Appointment(topic="the roof", day=date(2026, 1, 31), people=["Ada", "Bo"])
+    assert seen[0]["body"]["output_config"]["format"]["schema"]["required"] == list(letter)
+    with pytest.raises(Failure) as failed:
+        done(appointments.appointment_in, "Shall we meet on Saturday?", ada)
+    assert failed.value.kind == "misfit"
 
 
 def test_the_tool_loop_ends_with_an_answer_that_has_the_result(ada, play):
