@@ -169,7 +169,7 @@ def postgresql(**settings):
 
 
 class OnPostgreSQL(Production):
-    """Prepares each project with a database on the server. Who serves it gets a copy of that, or says which it wants."""
+    """Prepares each project with a database on the server. Who serves it gets a copy, or says which it wants."""
 
     def __init__(self, server, *arguments):
         super().__init__(*arguments)
