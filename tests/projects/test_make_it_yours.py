@@ -1,5 +1,6 @@
 """docs/make-it-yours.md of a rendered project: each of its recipes is typed, and does what it says."""
 
+import json
 import re
 import shutil
 import signal
@@ -11,6 +12,7 @@ import preloaded
 from bakery import TEMPLATE, name_of
 from claude_server.client import KEY
 from claude_server.script import Answer
+from dockerfile import dockerfile_of, stages_of
 from documents import files_in, text_of
 from environments import find_python, run, skip_or_fail
 from http_client import HttpClient
@@ -90,15 +92,17 @@ def test_a_sub_path_and_new_keys_work_as_the_document_says(production, claude, t
 
 
 def sub_path(production):
-    """The setting that the document gives `make serve`."""
-    command = r"^\$ (\w+)=(\S+) make serve +# http://127\.0\.0\.1:8000(\S+)/$"
-    name, prefix, shown = re.search(command, document_of(production.bake()), re.MULTILINE).groups()
-    assert prefix == shown
+    """The setting that the document gives the service."""
+    document = document_of(production.bake())
+    name, prefix = re.search(r"^```text\n(SCRIPT_NAME)=(\S+)\n```", document, re.MULTILINE).groups()
+    assert f"`https://example.com{prefix}/`" in document
     return {name: prefix}
 
 
 def works_below(prefix, served):
-    """Sign-in, static files, pages, an answer in one piece and as a stream."""
+    """The health check of the image, sign-in, static files, pages, an answer in one piece and as a stream."""
+    _, check = stages_of(dockerfile_of(served.project))[-1].only("HEALTHCHECK").text.split(maxsplit=1)
+    run(json.loads(check), served.project, served.environment, **served.settings | {"PORT": str(served.server.port)})
     script = f"from accounts.models import User; User.objects.create_user('ada', password='{PASSWORD}')"
     served.manage("shell", "-c", script)
     ada = served.anonymous()
