@@ -16,6 +16,7 @@ from dockerfile import dockerfile_of, stages_of
 from documents import files_in, text_of
 from environments import find_python, run, skip_or_fail
 from http_client import HttpClient
+from nginx_server import Site, find_nginx
 from production import Log, by_turns, change_line, until, variants
 from project_server import production_server
 
@@ -81,13 +82,18 @@ WORDS = ["The ", "sky ", "is ", "blue."]
 PASSWORD = "seven-small-otters"
 
 
-@pytest.mark.parametrize("answers", by_turns(*STYLES, nginx=False), ids=name_of)
+@pytest.mark.parametrize("answers", by_turns(*STYLES), ids=name_of)
 def test_a_sub_path_and_new_keys_work_as_the_document_says(production, claude, tmp_path, answers):
-    """In production, with the recipes in place."""
+    """In production, behind nginx, with the recipes in place."""
     lane = claude.lane()
     lane.script(otherwise=Answer(deltas=WORDS))
     with production.serve(answers, tmp_path, lane.base_url, change=type_recipes, **sub_path(production)) as served:
-        works_below(served.settings["SCRIPT_NAME"], served)
+        prefix = served.settings["SCRIPT_NAME"]
+        site = Site(served.project, tmp_path / "site", served.server.port, static=served.project / "staticfiles")
+        # As docs/deploy.md says: every location but the one of certbot.
+        site.text = re.sub(r"(location (?:= )?)/(?!\.well-known)", rf"\1{prefix}/", site.text)
+        with site.start(find_nginx("system")):
+            works_below(prefix, served, site.user())
         loses_nobody_to_new_keys(production, served, lane)
 
 
@@ -99,13 +105,12 @@ def sub_path(production):
     return {name: prefix}
 
 
-def works_below(prefix, served):
+def works_below(prefix, served, ada):
     """The health check of the image, sign-in, static files, pages, an answer in one piece and as a stream."""
     _, check = stages_of(dockerfile_of(served.project))[-1].only("HEALTHCHECK").text.split(maxsplit=1)
     run(json.loads(check), served.project, served.environment, **served.settings | {"PORT": str(served.server.port)})
     script = f"from accounts.models import User; User.objects.create_user('ada', password='{PASSWORD}')"
     served.manage("shell", "-c", script)
-    ada = served.anonymous()
     sign_in = ada.get(f"{prefix}/").headers["Location"]
     assert sign_in == f"{prefix}/accounts/sign-in/?next={prefix}/"
     page = ada.get(sign_in).text
