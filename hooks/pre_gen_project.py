@@ -24,7 +24,7 @@ WINDOWS_DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in (
 # fmt: off
 DEPENDENCIES = {
     "aiohappyeyeballs", "aiohttp", "aiosignal", "annotated_types", "anthropic", "anyio", "asgiref", "ast_serialize",
-    "attr", "attrs", "axe_playwright_python", "axes", "certifi", "cfgv", "click", "csp", "cssbeautifier",
+    "attr", "attrs", "axe_playwright_python", "axes", "certifi", "cfgv", "click", "coverage", "csp", "cssbeautifier",
     "decouple", "deptry", "distlib", "dj_database_url", "django", "django_axes", "django_csp",
     "django_permissions_policy", "django_stubs", "django_stubs_ext", "djlint", "docstring_parser", "dotenv",
     "editorconfig", "filelock", "frozenlist", "genai_prices", "greenlet", "grimp", "gunicorn", "h11", "httpcore2",
