@@ -64,5 +64,5 @@ def test_a_line_is_run_when_any_project_runs_it(project_of, tools):
 
 
 def test_a_project_below_its_own_gate_is_an_error(project_of, tools):
-    with pytest.raises(AssertionError, match="66.7"):
+    with pytest.raises(AssertionError, match=r"66\.7"):
         measure(project_of("one", FIRST, "code.twice(0)", gate=70), tools)

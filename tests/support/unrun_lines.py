@@ -20,7 +20,7 @@ from workplace import workplace
 
 
 class Line(NamedTuple):
-    """Lines of two projects are the same if they say the same, as often as that, in the same function of the same file."""
+    """A line is the same in two projects if function, text and how often that came before are the same in one file."""
 
     path: str
     function: str
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
 
 def measure(project: Path, environment: Path, **variables: str) -> str:
-    """Runs the tests of a project, and leaves a report in its folder. Gives the percentage, which its own gate must pass."""
+    """Runs the tests of a project and leaves a report in its folder. Gives the percentage; its own gate must hold."""
     run(["coverage", "run", "-m", "pytest", "--quiet"], project, environment, **variables)
     run(["coverage", "json", "--fail-under=0"], project, environment)
     return run(["coverage", "report", "--format=total", "--precision=1"], project, environment).strip()
