@@ -134,7 +134,7 @@ mutants: setup ## Break claude/failures.py in every small way, and count who not
 
 .PHONY: coverage
 coverage: setup ## List the rendered lines that no project's own tests run: nine projects, 10 minutes
-	@PYTHONPATH=tests/support $(BIN)/python -m unrun_lines
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m unrun_lines
 
 .PHONY: clean
 clean: ## Remove the environment and all that was built
