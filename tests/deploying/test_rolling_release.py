@@ -108,7 +108,8 @@ def test_a_release_one_machine_after_the_other_loses_nothing(old, answers, produ
         assert ask(old, fields("First", talk)) == "You asked: First"
         assert ask(old, question) == WHOLE
 
-    with production.serve(answers, tmp_path / "new", lane.base_url, change=release, **SETTINGS) as new:
+    settings = SETTINGS | {"DATABASE_URL": old.settings["DATABASE_URL"]}
+    with production.serve(answers, tmp_path / "new", lane.base_url, change=release, **settings) as new:
         # A conversation goes on, here and there.
         assert ask(new, fields("Second", talk)) == "You asked: Second"
         assert ask(old, fields("Third", talk)) == "You asked: Third"
