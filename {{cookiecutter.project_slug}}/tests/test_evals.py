@@ -31,7 +31,7 @@ class Untold(BaseModel):
 def project(settings, tmp_path):
     """A project without cases."""
     settings.BASE_DIR = tmp_path
-    settings.ANTHROPIC_MODEL = MODEL
+    settings.ANTHROPIC_MODEL, settings.CLAUDE_FALLBACK_MODEL, settings.CLAUDE_MAX_TOKENS = MODEL, "", 1024
     (tmp_path / "evals").mkdir()
     return tmp_path
 
@@ -249,7 +249,9 @@ def test_no_case_is_asked_that_the_budget_may_not_pay_for(evals, answers, api):
 
 def test_ctrl_c_keeps_what_was_done(evals, answers, api, project, monkeypatch):
     monkeypatch.setattr(deadline, "drain_at", math.inf)
+    # % if cookiecutter.view_style != "async"
     monkeypatch.setattr(deadline, "LOOK_AROUND", 0.05)
+    # % endif
     answers(said("Blue."))
     first = api.answer
 
