@@ -1,6 +1,7 @@
-"""Finishes a new project: writes .env with a new SECRET_KEY, locks the dependencies, prints the next steps.
+"""Finishes a new project: writes .env with a new SECRET_KEY and .cruft.json, locks the dependencies, prints the next steps.
 
-Under cruft it writes neither, and `make run` does: cruft renders again to compare, and would print the secret.
+Under cruft it writes none of them: cruft renders again to compare, and would print the secret. `make run` writes .env and
+the lock, and cruft its own .cruft.json. For `make update` it hands what is rendered to git, which merges by it.
 
 Cookiecutter renders this file and runs the copy in the project's folder. It deletes only empty folders, and it works
 without a network. Every bake waits for it, so slow imports are inside the functions.
@@ -24,6 +25,7 @@ MAY_STAY_EMPTY = (
     ".github",
 )
 LOCK_TIMEOUT = 60  # seconds
+CRUFT_FILE = ".cruft.json"
 
 
 def remove_empty(folders):
@@ -36,6 +38,61 @@ def with_secret(example, secret):
     """The text of .env.example with the secret filled in."""
     lines = [f"SECRET_KEY={secret}" if line == "SECRET_KEY=" else line for line in example.split("\n")]
     return "\n".join(lines)
+
+
+def git(*arguments, **options):
+    """The lines that git prints. None if it fails or is not there."""
+    import subprocess
+
+    # Of the repository whose hook or alias runs this.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    quiet = {"stdin": subprocess.DEVNULL} if "input" not in options else {}
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, encoding="utf-8", env=environ, check=True, **quiet, **options
+        )
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.split("\n")[:-1]
+
+
+def write_cruft_file(answers, start):
+    """Write .cruft.json, by which `make update` knows where the project came from, if git knows that of the template."""
+    import json
+
+    folders = (os.path.join(folder, answers["_repo_dir"]) for folder in (start, answers["_output_dir"]) if folder)
+    template = next((folder for folder in folders if os.path.exists(os.path.join(folder, "cookiecutter.json"))), None)
+    known = template and git("-C", template, "rev-parse", "HEAD", "HEAD:./cookiecutter.json", "--show-prefix")
+    if not known or os.path.exists(CRUFT_FILE):
+        return
+    (address,) = git("-C", template, "remote", "get-url", "origin") or [""]
+    state = {
+        "template": public_address(address),
+        "commit": known[0],
+        "checkout": answers["_checkout"],
+        "context": {"cookiecutter": {name: answer for name, answer in answers.items() if not name.startswith("_")}},
+        "directory": known[2].rstrip("/") or None,
+        "skip": [".env", "uv.lock"],
+    }
+    with open(CRUFT_FILE, "w", encoding="utf-8", newline="\n") as file:
+        file.write(json.dumps(state, ensure_ascii=False, indent=2) + "\n")
+
+
+def public_address(url):
+    """The address of a repository as anybody may read it: no credentials, and nothing of a folder of this machine."""
+    import re
+
+    if web := re.fullmatch(r"(https?|git)://(?:[^/]*@)?([^/?\#]+/[^?\#]*).*", url):
+        return f"{web[1]}://{web[2]}"
+    if ssh := re.fullmatch(r"ssh://(?:([^/:]*)(?::[^/]*)?@)?(.+)", url):
+        return f"ssh://{ssh[1]}@{ssh[2]}" if ssh[1] else f"ssh://{ssh[2]}"
+    return url if re.fullmatch(r"([\w.+-]+@)?[\w.-]{2,}:(?!//).+", url) else ""
+
+
+def keep_for_merge(repository):
+    """Store every rendered file in a git repository. A patch of a file that it has can be merged, and else is rejected."""
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(".") for name in names]
+    git(f"--git-dir={repository}", "hash-object", "-w", "--no-filters", "--stdin-paths", input="\n".join(files))
 
 
 def write_private(path, text):
@@ -174,24 +231,25 @@ def way_to(project, start):
     return shlex.quote(path)
 
 
-def main(env_file, package_manager, ci, under_cruft):
+def main(answers):
     remove_empty(MAY_STAY_EMPTY)
     project = os.getcwd()
+    start = os.environ.get("PWD")
     repository = repository_of(project)
-    notes = repository_notes(project, repository, ci == "github") + workspace_notes(project)
-    if not under_cruft:
-        notes += [write_env() if env_file else None, lock() if package_manager == "uv" else None]
+    notes = repository_notes(project, repository, answers["ci"] == "github") + workspace_notes(project)
+    if "_commit" not in answers:
+        write_cruft_file(answers, start)
+        notes.append(write_env() if answers["env_file"] else None)
+        notes.append(lock() if answers["package_manager"] == "uv" else None)
+    elif "UPDATED_REPOSITORY" in os.environ:
+        keep_for_merge(os.environ["UPDATED_REPOSITORY"])
     hooks = {None: "git init && make hooks", project: "make hooks"}.get(repository)
     sys.stdout.reconfigure(errors="backslashreplace")  # an old terminal may not know the characters of the folder
-    print(next_steps(way_to(project, os.environ.get("PWD")), env_file, hooks))
+    print(next_steps(way_to(project, start), answers["env_file"], hooks))
     for note in filter(None, notes):
         print(note)
 
 
 if __name__ == "__main__":
-    main(
-        env_file={{cookiecutter.env_file}},
-        package_manager="{{ cookiecutter.package_manager }}",
-        ci="{{ cookiecutter.ci }}",
-        under_cruft={{cookiecutter._commit is defined}},
-    )
+    # `repr` of each answer: no quote or backslash in an answer can end the literal.
+    main(dict({{cookiecutter.items() | rejectattr(1, "mapping") | list}}))
