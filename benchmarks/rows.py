@@ -1,7 +1,7 @@
 """Run in a rendered project: puts rows into every table, and prints all rows of its database as JSON.
 
-    python rows.py fill
-    python rows.py
+python rows.py fill
+python rows.py
 """
 
 import json

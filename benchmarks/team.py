@@ -8,7 +8,7 @@ USER = "class User(AbstractUser):\n"
 
 
 class Edit(NamedTuple):
-    """One change of a file: what stands in it afterwards, and before which line, or at the end where there is none."""
+    """One change of a file: what stands in it afterwards, before or after which text. Where neither is said, at its end."""
 
     name: str
     path: str
@@ -21,28 +21,24 @@ class Edit(NamedTuple):
         path.parent.mkdir(parents=True, exist_ok=True)
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         place = self.before or self.after
-        if place:
-            assert place in old, f"{self.path} has no {place!r}"
-            new = self.text + place if self.before else place + self.text
-            old = old.replace(place, new, 1)
-        else:
-            old = self.text if self.name == "a prompt" else old + self.text
-        path.write_text(old, encoding="utf-8")
+        assert place in old, f"{self.path} has no {place!r}"
+        new = self.text + place if self.before else place + self.text
+        path.write_text(old.replace(place, new, 1) if place else old + self.text, encoding="utf-8")
 
     def is_kept(self, project):
         path = project / self.path
         return path.exists() and self.text.strip("\n") in path.read_text(encoding="utf-8")
 
 
-MODEL = '''from django.conf import settings
+MODEL = """from django.conf import settings
 from django.db import models
 
 
 class Book(models.Model):
     title = models.CharField(max_length=80)
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)
-'''
-TESTS = '''from django.conf import settings
+"""
+TESTS = """from django.conf import settings
 
 from library.models import Book
 
@@ -54,7 +50,7 @@ def test_the_library_has_its_setting_its_view_its_field_and_its_prompt(client, d
     Book.objects.create(title="Emma", reader=user)
     assert Book.objects.get(reader__shelf="B4").title == "Emma"
     assert "librarian" in (settings.BASE_DIR / "prompts" / "system.md").read_text()
-'''
+"""
 VIEW = '''
 
 def closing(request: HttpRequest) -> HttpResponse:
@@ -69,6 +65,7 @@ EDITS = [
     Edit("a setting", "config/settings.py", 'LIBRARY_CLOSES = config("LIBRARY_CLOSES", default="18:00")\n', before='DOMAIN = "'),
     Edit("a view", "chat/views.py", VIEW),
     Edit("a view", "chat/urls.py", '    path("closing/", views.closing, name="closing"),\n', after=URLS),
+    Edit("a view", "tests/test_isolation.py", 'WITHOUT_IDS |= {"closing"}\n', before="\n\ndef routes("),
     Edit("a prompt", "prompts/system.md", "You are a librarian. Answer in one sentence.\n"),
     Edit("an app", "library/__init__.py", ""),
     Edit("an app", "library/models.py", MODEL),
@@ -79,8 +76,12 @@ EDITS = [
 DELETED = "docs/operations.md"
 
 
+KINDS = [*dict.fromkeys(edit.name for edit in EDITS), "a deleted file"]
+
+
 def change(project):
     """All edits, without the migrations that makemigrations writes for them."""
+    (project / "prompts" / "system.md").unlink()  # another prompt is in its place
     for edit in EDITS:
         edit.make(project)
     (project / DELETED).unlink()
@@ -88,5 +89,5 @@ def change(project):
 
 def lost(project):
     """The names of the edits that are not there any more."""
-    gone = [edit.name for edit in EDITS if not edit.is_kept(project)]
-    return gone + (["a deleted file"] if (project / DELETED).exists() else [])
+    gone = {edit.name for edit in EDITS if not edit.is_kept(project)}
+    return [kind for kind in KINDS if kind in gone or (kind == KINDS[-1] and (project / DELETED).exists())]
