@@ -2,13 +2,14 @@
 
 from typing import NamedTuple
 
+SETTING = 'LIBRARY_CLOSES = config("LIBRARY_CLOSES", default="18:00")\n'
 APPS = "INSTALLED_APPS = [\n"
 URLS = "urlpatterns = [\n"
 USER = "class User(AbstractUser):\n"
 
 
 class Edit(NamedTuple):
-    """One change of a file: what stands in it afterwards, before or after which text. Where neither is said, at its end."""
+    """A text that is put before or after another text of a file, or at its end."""
 
     name: str
     path: str
@@ -62,7 +63,7 @@ def closing(request: HttpRequest) -> HttpResponse:
 
 EDITS = [
     Edit("a setting", "config/settings.py", '    "library",\n', after=APPS),
-    Edit("a setting", "config/settings.py", 'LIBRARY_CLOSES = config("LIBRARY_CLOSES", default="18:00")\n', before='DOMAIN = "'),
+    Edit("a setting", "config/settings.py", SETTING, before='DOMAIN = "'),
     Edit("a view", "chat/views.py", VIEW),
     Edit("a view", "chat/urls.py", '    path("closing/", views.closing, name="closing"),\n', after=URLS),
     Edit("a view", "tests/test_isolation.py", 'WITHOUT_IDS |= {"closing"}\n', before="\n\ndef routes("),

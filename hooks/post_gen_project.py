@@ -1,7 +1,7 @@
-"""Finishes a new project: writes .env with a new SECRET_KEY and .cruft.json, locks the dependencies, prints the next steps.
+"""Finishes a new project: writes .cruft.json and .env with a new SECRET_KEY, locks the dependencies, says what is next.
 
-Under cruft it writes none of them: cruft renders again to compare, and would print the secret. `make run` writes .env and
-the lock, and cruft its own .cruft.json. For `make update` it hands what is rendered to git, which merges by it.
+Under cruft it writes none of these: cruft renders again to compare, and would print the secret. `make run` writes .env
+and the lock, and cruft its own .cruft.json. For `make update` it gives git what is rendered, so that git can merge.
 
 Cookiecutter renders this file and runs the copy in the project's folder. It deletes only empty folders, and it works
 without a network. Every bake waits for it, so slow imports are inside the functions.
@@ -57,7 +57,7 @@ def git(*arguments, **options):
 
 
 def write_cruft_file(answers, start):
-    """Write .cruft.json, by which `make update` knows where the project came from, if git knows that of the template."""
+    """Write .cruft.json, which tells `make update` where the project came from, if git knows the template's commit."""
     import json
 
     folders = (os.path.join(folder, answers["_repo_dir"]) for folder in (start, answers["_output_dir"]) if folder)
@@ -90,7 +90,7 @@ def public_address(url):
 
 
 def keep_for_merge(repository):
-    """Store every rendered file in a git repository. A patch of a file that it has can be merged, and else is rejected."""
+    """Store every rendered file in a git repository. It can merge a patch of a file that it has, and rejects others."""
     files = [os.path.join(folder, name) for folder, _, names in os.walk(".") for name in names]
     git(f"--git-dir={repository}", "hash-object", "-w", "--no-filters", "--stdin-paths", input="\n".join(files))
 

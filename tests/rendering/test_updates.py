@@ -21,7 +21,9 @@ PARTS = [
     "cookiecutter.json",
     "hooks",
     "templates",
-    *(f"{SLUG}/{name}" for name in [".gitignore", "Makefile", "pyproject.toml", "config/settings.py", "prompts", "accounts"]),
+    *(f"{SLUG}/{name}" for name in [".gitignore", "Makefile", "pyproject.toml", "config/settings.py"]),
+    f"{SLUG}/prompts",
+    f"{SLUG}/accounts",
     f"{SLUG}/{{% if cookiecutter.env_file %}}.env.example{{% endif %}}",
 ]  # fmt: skip
 
