@@ -211,11 +211,10 @@ def servers(answers, production, lane, tmp_path):
     """Two servers of the same project, as on two machines: they share the database, and nothing else."""
     settings = {"WEB_WORKERS": "2", "WEB_THREADS": "30", "DATABASE_POOL": "8", "change": wait_for_connections(60)}
     settings["USAGE_CALLS_AT_ONCE"] = "8"
-    with (
-        production.serve(answers, tmp_path / "one", lane.base_url, **settings) as one,
-        production.serve(answers, tmp_path / "two", lane.base_url, **settings) as two,
-    ):
-        yield [one, two]
+    with production.serve(answers, tmp_path / "one", lane.base_url, **settings) as one:
+        settings["DATABASE_URL"] = one.settings["DATABASE_URL"]
+        with production.serve(answers, tmp_path / "two", lane.base_url, **settings) as two:
+            yield [one, two]
 
 
 @pytest.mark.parametrize("answers", by_turns("streaming", "async", **on_postgresql), ids=name_of)

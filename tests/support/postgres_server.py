@@ -61,6 +61,7 @@ class PostgreSQL:
             shutil.chown(folder, self.owner["user"])
         self._run("initdb", "--pgdata", self.data, "--username", USER, "--auth", "trust", "--encoding", "UTF8", "-N")
         self.process = None
+        self.copies = 0
 
     def start(self):
         """Start it, and wait until it accepts connections."""
@@ -96,6 +97,14 @@ class PostgreSQL:
     def create(self, name):
         """Make an empty database, and give its URL."""
         self.ask(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def copy(self, url):
+        """Make a copy of a database that nobody uses, and give its URL."""
+        self.copies += 1
+        original = url.rpartition("/")[2]
+        name = f"{self.copies}_{original}"[:63]
+        self.ask(f'CREATE DATABASE "{name}" TEMPLATE "{original}"')
         return self.url(name)
 
     def ask(self, query, name="postgres"):
@@ -160,7 +169,7 @@ def postgresql(**settings):
 
 
 class OnPostgreSQL(Production):
-    """Prepares and serves each project with a database of its own on the server."""
+    """Prepares each project with a database on the server. Who serves it gets a copy, or says which it wants."""
 
     def __init__(self, server, *arguments):
         super().__init__(*arguments)
@@ -175,4 +184,10 @@ class OnPostgreSQL(Production):
         return super().prepared(answers, python)
 
     def settings(self, **more):
-        return super().settings(DATABASE_URL=self.url, **more)
+        return super().settings(**{"DATABASE_URL": self.url} | more)
+
+    def serve(self, answers, *arguments, python="oldest", **settings):
+        if "DATABASE_URL" not in settings:
+            self.prepared(answers, python)
+            settings["DATABASE_URL"] = self.server.copy(self.url)
+        return super().serve(answers, *arguments, python=python, **settings)

@@ -5,6 +5,7 @@ It takes over a second. In development a start stays quick, and the first questi
 
 import gc
 import logging
+from importlib import import_module
 
 from django.conf import settings
 
@@ -29,6 +30,7 @@ def warm_up() -> None:
     try:
         get_client()
         rehearse()
+        import_module("opentelemetry.propagate")  # the SDK does with its first request
 # % if cookiecutter.usage
         prices.price(settings.ANTHROPIC_MODEL, prices.Usage())
 # % endif

@@ -47,13 +47,24 @@ def spoil():
     if "broken" in sys.argv:
         os.environ["SSL_CERT_FILE"] = "/nowhere"
 
+def steps_to_an_error():
+    import anthropic, httpx2
+
+    response, steps = httpx2.Response(400, request=httpx2.Request("POST", "https://example.com")), []
+    sys.setprofile(lambda *event: steps.append(event[1]))
+    anthropic.BadRequestError("", response=response, body={})
+    sys.setprofile(None)
+    return len(steps)
+
 def say(clients):
-    loaded = sorted({"anthropic", "genai_prices"} & sys.modules.keys())
-    print("ready with", clients, *loaded, "frozen" if gc.get_freeze_count() else "")
+    loaded = sorted({"anthropic", "genai_prices", "opentelemetry.propagate"} & sys.modules.keys())
+    first, second = steps_to_an_error(), steps_to_an_error()
+    loaded += ["errors"] * (first < 2 * second) + ["frozen"] * (gc.get_freeze_count() > 0)
+    print("ready with", clients, *loaded)
 """
     + START
 )
-LOADED = {{ '"anthropic genai_prices"' if cookiecutter.usage else '"anthropic"' }}
+LOADED = "anthropic {{ 'genai_prices ' if cookiecutter.usage }}opentelemetry.propagate errors frozen"
 
 
 def ready(*arguments):
@@ -66,7 +77,7 @@ def ready(*arguments):
 
 def test_a_worker_in_production_has_loaded_the_sdk_and_built_its_client_before_its_first_question():
     said, logged = ready()
-    assert said == f"1 {LOADED} frozen"
+    assert said == f"1 {LOADED}"
     assert "A worker starts without" not in logged
 
 

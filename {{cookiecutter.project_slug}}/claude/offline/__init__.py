@@ -9,6 +9,7 @@ with `fail` or `play` makes it fail, as in `fail overloaded_error` (see FAILURES
 import json
 import re
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import httpx2
@@ -45,23 +46,28 @@ class StandIn(httpx2.BaseTransport, httpx2.AsyncBaseTransport):
 
 
 def rehearse() -> None:
-    """Has the SDK make a request like most of ours, as it reads its types when it first meets them. It goes nowhere."""
+    """Has the SDK make a request like most of ours, and one that fails, as it reads its types when it first meets them.
+
+    They go nowhere.
+    """
     import anthropic
 
-    text: Any = {"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}
     http_client = anthropic.DefaultHttpxClient(transport=StandIn())
-    with (
-        anthropic.Anthropic(api_key="offline", http_client=http_client, open_telemetry=False) as client,
-        client.messages.with_streaming_response.create(
-            model="claude-sonnet-4-6",
-            max_tokens=1,
-            system=[text],
-            messages=[{"role": "user", "content": [text]}],
-            metadata={"user_id": "nobody"},
-            stream=True,
-        ),
-    ):
-        pass
+    with anthropic.Anthropic(api_key="offline", http_client=http_client, max_retries=0, open_telemetry=False) as client:
+        for prompt in ("Hello", "fail overloaded_error"):
+            text: Any = {"type": "text", "text": prompt, "cache_control": {"type": "ephemeral"}}
+            with (
+                suppress(anthropic.APIStatusError),
+                client.messages.with_streaming_response.create(
+                    model="claude-sonnet-4-6",
+                    max_tokens=1,
+                    system=[text],
+                    messages=[{"role": "user", "content": [text]}],
+                    metadata={"user_id": "nobody"},
+                    stream=True,
+                ),
+            ):
+                pass
 
 
 def respond(request: httpx2.Request, body: dict[str, Any]) -> httpx2.Response:
