@@ -4,9 +4,9 @@
     make updates A="--version 0.3.0 --variant async --quick"
 
 For each version and variant: the project is made as of that version, committed, and changed in each way that a team
-changes one. Every table of its database gets rows. `cruft update` brings the project to the last commit of this
-repository; whoever resolves a conflict here keeps both sides. Then Django joins and applies the migrations, the rows
-are compared, and the project's own tests run.
+changes one. Every table of its database gets rows. `make update`, or before version 0.4.0 `cruft update`, brings it to
+the last commit of this repository; whoever resolves a conflict here keeps both sides. Then Django joins and applies the
+migrations, the rows are compared, and the project's own tests run.
 """
 
 import argparse
@@ -90,7 +90,11 @@ class Project:
 
     def update(self):
         """Update, and keep both sides of each conflict. Gives the files that had one, and those that git rejected."""
-        run([BIN / "cruft", "update", "--skip-apply-ask", "--template-path", self.template], self.path)
+        if "\nupdate:" in (self.path / "Makefile").read_text(encoding="utf-8"):
+            command = ["make", "update", f"ARGS=--template-path {self.template}"]
+        else:  # made before version 0.4.0
+            command = [BIN / "cruft", "update", "--skip-apply-ask", "--template-path", self.template]
+        run(command, self.path)
         conflicts = self.git("diff", "--name-only", "--diff-filter=U").split()
         for name in conflicts:
             path = self.path / name

@@ -1,7 +1,7 @@
 """Finishes a new project: writes .cruft.json and .env with a new SECRET_KEY, locks the dependencies, says what is next.
 
 Under cruft it writes none of these: cruft renders again to compare, and would print the secret. `make run` writes .env
-and the lock, and cruft its own .cruft.json. For `make update` it gives git what is rendered, so that git can merge.
+and the lock, and cruft its own .cruft.json. For `make update` it commits what is rendered, so that git can merge.
 
 Cookiecutter renders this file and runs the copy in the project's folder. It deletes only empty folders, and it works
 without a network. Every bake waits for it, so slow imports are inside the functions.
@@ -40,16 +40,20 @@ def with_secret(example, secret):
     return "\n".join(lines)
 
 
-def git(*arguments, **options):
+def git(*arguments, **variables):
     """The lines that git prints. None if it fails or is not there."""
     import subprocess
 
-    # Of the repository whose hook or alias runs this.
+    # Without those of another repository, whose hook or alias may run this.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    quiet = {"stdin": subprocess.DEVNULL} if "input" not in options else {}
     try:
         done = subprocess.run(
-            ["git", *arguments], capture_output=True, encoding="utf-8", env=environ, check=True, **quiet, **options
+            ["git", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            env=environ | variables,
+            check=True,
         )
     except (OSError, ValueError, subprocess.CalledProcessError):
         return None
@@ -89,10 +93,18 @@ def public_address(url):
     return url if re.fullmatch(r"([\w.+-]+@)?[\w.-]{2,}:(?!//).+", url) else ""
 
 
-def keep_for_merge(repository):
-    """Store every rendered file in a git repository. It can merge a patch of a file that it has, and rejects others."""
-    files = [os.path.join(folder, name) for folder, _, names in os.walk(".") for name in names]
-    git(f"--git-dir={repository}", "hash-object", "-w", "--no-filters", "--stdin-paths", input="\n".join(files))
+def commit_rendering(repository):
+    """Commit what is rendered as refs/template of a repository, on top of what was. `make update` merges by the two."""
+    index = os.path.join(repository, "index-of-template")
+    name = "template"
+    environ = {f"GIT_{role}_{what}": name for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    command = (f"--git-dir={repository}", "--work-tree=.")
+    git(*command, "add", "--all", GIT_INDEX_FILE=index)
+    (tree,) = git(*command, "write-tree", GIT_INDEX_FILE=index)
+    parent = git(*command, "rev-parse", "--quiet", "--verify", "refs/template")
+    (commit,) = git(*command, "commit-tree", "-m", name, *(["-p", *parent] if parent else []), tree, **environ)
+    git(*command, "update-ref", "refs/template", commit)
+    os.remove(index)
 
 
 def write_private(path, text):
@@ -242,7 +254,7 @@ def main(answers):
         notes.append(write_env() if answers["env_file"] else None)
         notes.append(lock() if answers["package_manager"] == "uv" else None)
     elif "UPDATED_REPOSITORY" in os.environ:
-        keep_for_merge(os.environ["UPDATED_REPOSITORY"])
+        return commit_rendering(os.environ["UPDATED_REPOSITORY"])
     hooks = {None: "git init && make hooks", project: "make hooks"}.get(repository)
     sys.stdout.reconfigure(errors="backslashreplace")  # an old terminal may not know the characters of the folder
     print(next_steps(way_to(project, start), answers["env_file"], hooks))

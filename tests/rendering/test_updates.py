@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -126,7 +127,7 @@ def test_an_update_keeps_what_the_team_has_made_and_marks_a_conflict(machine, pa
     machine.commit(template)
     said = machine.run(project, f"make update ARGS='--template-path {template}'")
 
-    assert 'mend the files that are "both modified"' in said
+    assert "mend the files in conflict" in said
     text = settings.read_text(encoding="utf-8")
     assert 'LIBRARY = config("LIBRARY", default="")' in text
     assert '"news",' in text
@@ -136,39 +137,61 @@ def test_an_update_keeps_what_the_team_has_made_and_marks_a_conflict(machine, pa
     assert {name: (project / name).read_text(encoding="utf-8") for name in secrets} == secrets
     assert unmerged(machine, project) == {"prompts/system.md"}
     prompt = (project / "prompts" / "system.md").read_text(encoding="utf-8")
-    assert prompt.startswith("<<<<<<< ours\nYou are a librarian.\n=======\nYou are kind.\n>>>>>>> theirs\n")
+    assert re.match("<<<<<<< .*\nYou are a librarian.\n=======\nYou are kind.\n>>>>>>> .*\n", prompt)
     assert not list(project.rglob("*.rej"))
     assert not list(project.rglob(".env.*"))[1:]  # .env.example alone
     assert state_of(project)["commit"] == machine.run(template, "git rev-parse HEAD").strip()
     assert state_of(project)["skip"] == [".env", "uv.lock"]
 
 
-def test_git_marks_the_conflicts_of_a_later_update_in_a_colleagues_clone(machine):
-    """The files of the version in between were never committed as they were rendered: `make update` stores them."""
+def test_git_marks_each_kind_of_conflict_also_below_the_root_of_a_repository(machine):
+    """What one side has deleted or renamed and the other changed, and what both have added, in a colleague's clone."""
     template = machine.template()
-    settings = template / SLUG / "config" / "settings.py"
-    first = machine.project(template)
-    replace(first / "config" / "settings.py", "INSTALLED_APPS = [\n", 'INSTALLED_APPS = [\n    "library",\n')
-    machine.commit(first)
-    replace(settings, 'DOMAIN = "', '# Where it runs.\nDOMAIN = "')
+    docs = template / SLUG / "docs"
+    docs.mkdir()
+    lines = "".join(f"line {number}\n" for number in range(20))
+    for name in ("renamed.md", "deleted.md"):
+        (docs / name).write_text(f"{name}\n{lines}", encoding="utf-8")
     machine.commit(template)
-    update = f"make update ARGS='--template-path {template}'"
-    machine.run(first, update)
-    machine.commit(first)
+    project = machine.project(template)
+    shutil.rmtree(project / ".git")
+    replace(project / "docs" / "renamed.md", "line 5\n", "line five\n")
+    replace(project / "docs" / "deleted.md", "line 5\n", "line five\n")
+    (project / "docs" / "added.md").write_text("ours\n", encoding="utf-8")
+    machine.commit(project.parent)
+    machine.run(machine.root, "git clone --quiet --no-local work clone")
+    clone = machine.root / "clone" / project.name
 
-    machine.run(machine.root, f"git clone --quiet --no-local {first} clone")
-    clone = machine.root / "clone"
-    replace(settings, "INSTALLED_APPS = [\n", 'INSTALLED_APPS = [\n    "news",\n')
+    (docs / "renamed.md").rename(docs / "new.md")
+    replace(docs / "new.md", "line 15\n", "line fifteen\n")
+    (docs / "deleted.md").unlink()
+    (docs / "added.md").write_text("theirs\n", encoding="utf-8")
     machine.commit(template)
-    machine.run(clone, update)
-    assert unmerged(machine, clone) == {"config/settings.py"}
-    assert not list(clone.rglob("*.rej"))
+    machine.run(clone, f"make update ARGS='--template-path {template}'")
+    text = (clone / "docs" / "new.md").read_text(encoding="utf-8")
+    assert "line five\n" in text
+    assert "line fifteen\n" in text
+    status = machine.run(clone, "git status --porcelain").splitlines()
+    assert status == [
+        " M my_claude_app/.cruft.json",
+        "AA my_claude_app/docs/added.md",
+        "UD my_claude_app/docs/deleted.md",
+        "R  my_claude_app/docs/renamed.md -> my_claude_app/docs/new.md",
+    ]
+    assert "ours\n=======\ntheirs\n" in (clone / "docs" / "added.md").read_text(encoding="utf-8")
+    assert machine.run(clone, "git for-each-ref refs/template") == ""
 
 
 def test_make_update_says_what_it_needs(machine):
     template = machine.template()
     project = machine.project(template)
-    assert "Nothing to do" in machine.run(project, f"make update ARGS='--template-path {template}'")
+    update = f"make update ARGS='--template-path {template}'"
+    assert "Nothing to do" in machine.run(project, update)
+    replace(
+        template / "hooks" / "post_gen_project.py", "return commit_rendering(", "return ("
+    )  # as before version 0.4.0
+    machine.commit(template)
+    assert "cannot merge such an old version" in machine.run(project, update, code=2)
     (project / "new.py").write_text("", encoding="utf-8")
     assert "make sure your git working tree is clean" in machine.run(project, "make update", code=2)
     (project / ".cruft.json").unlink()
