@@ -254,7 +254,8 @@ def main(answers):
         notes.append(write_env() if answers["env_file"] else None)
         notes.append(lock() if answers["package_manager"] == "uv" else None)
     elif "UPDATED_REPOSITORY" in os.environ:
-        return commit_rendering(os.environ["UPDATED_REPOSITORY"])
+        commit_rendering(os.environ["UPDATED_REPOSITORY"])
+        return
     hooks = {None: "git init && make hooks", project: "make hooks"}.get(repository)
     sys.stdout.reconfigure(errors="backslashreplace")  # an old terminal may not know the characters of the folder
     print(next_steps(way_to(project, start), answers["env_file"], hooks))

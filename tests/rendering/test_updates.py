@@ -188,7 +188,7 @@ def test_make_update_says_what_it_needs(machine):
     update = f"make update ARGS='--template-path {template}'"
     assert "Nothing to do" in machine.run(project, update)
     replace(
-        template / "hooks" / "post_gen_project.py", "return commit_rendering(", "return ("
+        template / "hooks" / "post_gen_project.py", "        commit_rendering(", "        ("
     )  # as before version 0.4.0
     machine.commit(template)
     assert "cannot merge such an old version" in machine.run(project, update, code=2)
