@@ -32,10 +32,10 @@ def row(model):
         return found
     values = {}
     for field in model._meta.concrete_fields:
-        unset = field.default is NOT_PROVIDED and field.db_default is NOT_PROVIDED
+        unset = NOT_PROVIDED is field.default is field.db_default and "Auto" not in field.get_internal_type()
         if field.is_relation and (not field.null or field.related_model is not model):
             values[field.name] = row(field.related_model)
-        elif not field.primary_key and unset:
+        elif unset:
             values[field.name] = value(field)
     return model._base_manager.create(**values)
 
