@@ -249,7 +249,9 @@ def test_no_case_is_asked_that_the_budget_may_not_pay_for(evals, answers, api):
 
 def test_ctrl_c_keeps_what_was_done(evals, answers, api, project, monkeypatch):
     monkeypatch.setattr(deadline, "drain_at", math.inf)
+    # % if cookiecutter.view_style != "async"
     monkeypatch.setattr(deadline, "LOOK_AROUND", 0.05)
+    # % endif
     answers(said("Blue."))
     first = api.answer
 
