@@ -192,8 +192,9 @@ def test_make_update_says_what_it_needs(machine):
     )  # as before version 0.4.0
     machine.commit(template)
     assert "cannot merge such an old version" in machine.run(project, update, code=2)
+    assert "Say where the template is" in machine.run(project, "make update", code=2)
     (project / "new.py").write_text("", encoding="utf-8")
-    assert "make sure your git working tree is clean" in machine.run(project, "make update", code=2)
+    assert "make sure your git working tree is clean" in machine.run(project, update, code=2)
     (project / ".cruft.json").unlink()
     assert "There is no .cruft.json: cruft link writes it" in machine.run(project, "make update", code=2)
     shutil.rmtree(project / ".git")
