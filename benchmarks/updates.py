@@ -25,6 +25,7 @@ import team
 from bakery import TEMPLATE
 from environments import Environments, find_python, run
 from postgres_server import postgresql
+from rows import changed_rows
 from workplace import output_on_stderr
 
 VARIANTS = {
@@ -63,7 +64,7 @@ class Project:
         return run([self.environment / "bin" / "python", *arguments], self.path, self.environment, **self.settings)
 
     def rows(self, *arguments):
-        said = self.python(TEMPLATE / "benchmarks" / "rows.py", *arguments)
+        said = self.python(TEMPLATE / "tests" / "support" / "rows.py", *arguments)
         return json.loads(said.splitlines()[-1])
 
     def make(self, reference, environments):
@@ -114,16 +115,6 @@ class Project:
         )
         (self.folder / "tests.log").write_text(done.stdout + done.stderr, encoding="utf-8")
         return done.stdout.strip().splitlines()[-1].strip("= "), done.returncode
-
-
-def changed_rows(before, after):
-    """Tables in which a row is not what it was. A new column is no change."""
-    return sorted(
-        table
-        for table, rows in before.items()
-        for row in rows
-        if not any(row.items() <= other.items() for other in after.get(table, []))
-    )
 
 
 def measure(folder, template, version, reference, answers, environments, url, quick):
