@@ -116,14 +116,14 @@ MIDDLEWARE = [
 # % elif not cookiecutter.nginx
     "whitenoise.middleware.WhiteNoiseMiddleware",
 # % endif
-    "csp.middleware.CSPMiddleware",
+    "{{ 'config.loop_middleware' if cookiecutter.view_style == 'async' else 'csp.middleware' }}.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "config.request_body.check_body",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "{{ 'config.loop_middleware' if cookiecutter.view_style == 'async' else 'django.contrib.sessions.middleware' }}.SessionMiddleware",
+    "{{ 'config.loop_middleware' if cookiecutter.view_style == 'async' else 'django.middleware.common' }}.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "{{ 'config.loop_middleware' if cookiecutter.view_style == 'async' else 'django.contrib.auth.middleware' }}.AuthenticationMiddleware",
+    "{{ 'config.loop_middleware' if cookiecutter.view_style == 'async' else 'django.contrib.messages.middleware' }}.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]

@@ -5,6 +5,7 @@ It takes over a second. In development a start stays quick, and the first questi
 
 import gc
 import logging
+from contextlib import suppress
 from importlib import import_module
 
 from django.conf import settings
@@ -30,7 +31,8 @@ def warm_up() -> None:
     try:
         get_client()
         rehearse()
-        import_module("opentelemetry.propagate")  # the SDK does with its first request
+        with suppress(ImportError):
+            import_module("opentelemetry.propagate")  # as the SDK does with its first request
 # % if cookiecutter.usage
         prices.price(settings.ANTHROPIC_MODEL, prices.Usage())
 # % endif
