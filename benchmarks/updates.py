@@ -33,7 +33,7 @@ VARIANTS = {
     "async": {"view_style": "async", "client_wrapper": False, "database": "postgresql", "package_manager": "pip"},
     "sync": {"view_style": "sync", "nginx": False, "docker": False, "env_file": False},
 }
-QUICK = ["tests/test_library.py", "tests/test_checks.py", "tests/test_conversations.py", "tests/test_isolation.py"]
+QUICK = ["tests/test_library.py", "tests/test_checks.py", "tests/test_isolation.py"]
 BIN = Path(sys.executable).parent
 IDENTITY = {f"GIT_{role}_{what}": "team@example.com" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 CONFLICT = re.compile(r"^<<<<<<< .*?\n(.*?)^=======\n(.*?)^>>>>>>> .*?\n", re.MULTILINE | re.DOTALL)
@@ -117,7 +117,8 @@ class Project:
         return done.stdout.strip().splitlines()[-1].strip("= "), done.returncode
 
 
-def measure(folder, template, version, reference, answers, environments, url, quick):
+def measure(folder, template, reference, answers, environments, url, quick):
+    """What went wrong, and the cells of this project's row."""
     started = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -158,27 +159,22 @@ def main():
     released = versions()
     wanted = {name: released.get(name, name) for name in arguments.version or released}
     environments = Environments(rig.PLACE / "environments")
-    table, failed = [], False
+    failed = False
+    print("| from | variant | edits kept | conflicts | rows kept, tables | own tests | took | wrong |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
     with contextlib.ExitStack() as running:
-        running.enter_context(output_on_stderr())
         server = None
         for version, reference in wanted.items():
             for name in arguments.variant or VARIANTS:
-                rig.say(f"{version}, {name}")
                 answers, url = VARIANTS[name], None
                 if answers.get("database") == "postgresql":
                     server = server or running.enter_context(postgresql())
                     url = server.create(f"{version}_{name}")
                 folder = place / f"{version}-{name}"
-                wrong, cells = measure(
-                    folder, template, version, reference, answers, environments, url, arguments.quick
-                )
+                with output_on_stderr():
+                    wrong, cells = measure(folder, template, reference, answers, environments, url, arguments.quick)
                 failed = failed or bool(wrong)
-                table.append([version, name, *cells, ", ".join(wrong) or "nothing"])
-    print("| from | variant | edits kept | conflicts | rows kept, tables | own tests | took | wrong |")
-    print("|---|---|---|---|---|---|---|---|")
-    for line in table:
-        print("|", " | ".join(line), "|")
+                print("|", " | ".join([version, name, *cells, ", ".join(wrong) or "nothing"]), "|", flush=True)
     sys.exit(failed)
 
 
