@@ -89,6 +89,10 @@ diff: setup ## Show what answers change: A="nginx=yes" B="nginx=no"
 bench: setup ## Measure a bake beside an empty template and a plain one: A="--peer PATH" for another one
 	$(BIN)/python benchmarks/bake.py $(A)
 
+.PHONY: newcomer
+newcomer: setup ## Type the commands of the READMEs from cookiecutter to the first eval, and time them: A="--warm"
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/newcomer.py $(A)
+
 .PHONY: streams
 streams: setup ## Measure what a stream costs, beside Starlette with the SDK, 25 minutes: A="--only paced --rounds 1" for less
 	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/streams.py $(A)

@@ -120,8 +120,19 @@ def unpaced(bench, streams=50, length=1000):
     bench.by_turns([*bench.styles, *CONTROLS], measure)
 
 
-def paced(bench, streams=100, tls=False):
-    """CPU of a token when each stream gets 50 a second."""
+def paced(bench):
+    """CPU of a token when each stream gets 50 a second: of streams that every server holds, and of more than that."""
+    for streams in (50, 100):
+        at_a_pace(bench, streams)
+
+
+def over_tls(bench):
+    """The same over TLS to the API."""
+    at_a_pace(bench, 50, tls=True)
+
+
+def at_a_pace(bench, streams, tls=False):
+    """CPU of a token of so many streams."""
 
     def measure(kind, server):
         seen, spent, _ = bench.watch(kind, server, streams, RATE)
@@ -129,11 +140,6 @@ def paced(bench, streams=100, tls=False):
         bench.note(row, "us", kind, spent / seen["tokens_in_window"])
 
     bench.by_turns([*bench.styles, *(["control"] if tls else CONTROLS)], measure, tls=tls)
-
-
-def over_tls(bench):
-    """The same over TLS to the API."""
-    paced(bench, streams=50, tls=True)
 
 
 def knee(bench):

@@ -171,6 +171,15 @@ def test_make_bench_prints_ratios(clone, home):
     assert re.search(r"^this template .* ms +\d\.\d\d +\d\.\d\d$", typed(command, clone, home), re.MULTILINE)
 
 
+@pytest.mark.long
+def test_make_newcomer_types_what_leads_to_the_first_eval(clone, home):
+    said = typed(["make", "newcomer", "A=--warm"], clone, home)
+    rows = re.findall(
+        r"^\| `(uvx cookiecutter|cd my_claude_app && make run|make evals).* \| \d+\.\d \|$", said, re.MULTILINE
+    )
+    assert len(rows) == 3, said
+
+
 def test_make_demo_serves_the_default_project(clone, home):
     port = free_port()
     with serving(["make", "demo"], clone, home, port) as page:

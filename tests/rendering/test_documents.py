@@ -8,6 +8,7 @@ import pytest
 from bakery import OPTIONS, PAIRS, TEMPLATE, VARIANTS, choices, name_of
 from documents import (
     explained_questions,
+    files_in,
     make_targets_named_in,
     make_targets_of,
     names_in_table,
@@ -16,7 +17,14 @@ from documents import (
 )
 from environments import declared_dependencies
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "AGENTS.md", "tests/README.md", "benchmarks/README.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "AGENTS.md",
+    "docs/decisions.md",
+    "tests/README.md",
+    "benchmarks/README.md",
+]
 
 
 def test_the_readme_explains_every_question_and_no_other():
@@ -75,8 +83,8 @@ def project(request, bake):
 def test_the_rendered_documents_name_only_what_their_project_has(project):
     documents = ["README.md", "AGENTS.md", *(f"docs/{path.name}" for path in (project / "docs").iterdir())]
     text = "\n".join(text_of(document, project) for document in documents)
-    made_by_running = {"uv.lock", ".evals.json", ".cruft.json"}
-    assert [path for path in paths_named_in(text) - made_by_running if not is_there(project, path)] == []
+    made_later = {"uv.lock", ".evals.json", ".cruft.json", *(path for path, _ in files_in(text))}
+    assert [path for path in paths_named_in(text) - made_later if not is_there(project, path)] == []
     assert make_targets_named_in(text) <= make_targets_of(text_of("Makefile", project))
 
 

@@ -17,6 +17,11 @@ def commands_in(text):
     return list(dict.fromkeys(re.sub(r"\s+# .*", "", line[2:]).strip() for line in lines if line.startswith("$ ")))
 
 
+def files_in(text):
+    """[(path, what belongs into it), …] of every block that stands below the path of a file."""
+    return re.findall(r"^`([\w./]+)`\n\n```\w+\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 def make_targets_named_in(text):
     """The targets of every `make …` in code, inline or in a block."""
     code = re.findall(r"`([^`\n]+)`", text) + [line for line in text.splitlines() if line.startswith("$ ")]

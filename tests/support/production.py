@@ -128,10 +128,10 @@ def change_line(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def wait_until_loaded(server):
+def wait_until_loaded(server, prefix=""):
     """gunicorn listens before its workers have loaded the project, which may yet keep them from starting."""
     try:
-        status = HttpClient.in_place_of_proxy(server.url).get("/accounts/sign-in/").status
+        status = HttpClient.in_place_of_proxy(server.url).get(f"{prefix}/accounts/sign-in/").status
     except OSError:
         status = None
     assert status == 200, f"the project does not answer:\n{server.printed()}"
@@ -177,7 +177,7 @@ class Production:
             change(project)
         variables = self.settings(ANTHROPIC_BASE_URL=base_url, **settings)
         with production_server(project, environment, self.start, **variables) as server:
-            wait_until_loaded(server)
+            wait_until_loaded(server, variables.get("SCRIPT_NAME", ""))
             sessions = json.loads((project / "sessions.json").read_text(encoding="utf-8"))
             yield Served(
                 answers["view_style"],

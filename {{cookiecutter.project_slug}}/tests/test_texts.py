@@ -38,9 +38,10 @@ SOURCES = [
     for path in BASE_DIR.glob("*/*.py")
     if path.parent.name not in ("tests", "e2e") and not path.stem.endswith(("call", "checks", "settings"))
 ]
-# What takes a sentence that is marked, or one for operators.
+# What takes a sentence that is marked, or one for operators or for Claude.
 TAKE_SENTENCES = {"_", "gettext", "ngettext", "ngettext_lazy", "info", "warning", "error", "exception", "log"}
 TAKE_SENTENCES |= {"BadRequest", "RequestDataTooBig", "ValueError"}
+TAKE_SENTENCES |= {"build_request", "ask", "stream", "aask", "astream", "aask_many"}
 # In the script: headers, keys, selectors.
 NO_TEXTS = {"Content-Type", "Retry-After", "Enter", "Escape", "draft  "}
 NO_TEXTS |= {"ul, ol", "tbody, code", "footer > :not(.usage)"}
