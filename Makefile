@@ -145,6 +145,10 @@ models: setup ## Have each offered model think, decline and fall back, and print
 mutants: setup ## Break claude/failures.py in every small way, and count who notices
 	@PYTHONPATH=tests:tests/support $(BIN)/python -m faults.mutate build/faults
 
+.PHONY: coverage
+coverage: setup ## List the rendered lines that no project's own tests run: nine projects, 10 minutes
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m unrun_lines
+
 .PHONY: clean
 clean: ## Remove the environment and all that was built
 	rm -rf .venv build

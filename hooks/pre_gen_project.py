@@ -23,12 +23,12 @@ WINDOWS_DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{number}" for port in (
 # The dependencies of the project and their dependencies, by the names to install and to import.
 # fmt: off
 DEPENDENCIES = {
-    "aiohappyeyeballs", "aiohttp", "aiosignal", "annotated_types", "anthropic", "anyio", "asgiref", "ast_serialize",
-    "attr", "attrs", "axe_playwright_python", "axes", "certifi", "cfgv", "click", "csp", "cssbeautifier",
-    "decouple", "deptry", "distlib", "dj_database_url", "django", "django_axes", "django_csp",
-    "django_permissions_policy", "django_stubs", "django_stubs_ext", "djlint", "docstring_parser", "dotenv",
-    "editorconfig", "filelock", "frozenlist", "genai_prices", "greenlet", "grimp", "gunicorn", "h11", "httpcore2",
-    "httptools", "httpx2", "identify", "idna", "import_linter", "importlinter", "iniconfig", "jiter",
+    "a1_coverage", "aiohappyeyeballs", "aiohttp", "aiosignal", "annotated_types", "anthropic", "anyio", "asgiref",
+    "ast_serialize", "attr", "attrs", "axe_playwright_python", "axes", "certifi", "cfgv", "click", "coverage",
+    "csp", "cssbeautifier", "decouple", "deptry", "distlib", "dj_database_url", "django", "django_axes",
+    "django_csp", "django_permissions_policy", "django_stubs", "django_stubs_ext", "djlint", "docstring_parser",
+    "dotenv", "editorconfig", "filelock", "frozenlist", "genai_prices", "greenlet", "grimp", "gunicorn", "h11",
+    "httpcore2", "httptools", "httpx2", "identify", "idna", "import_linter", "importlinter", "iniconfig", "jiter",
     "jsbeautifier", "json5", "librt", "markdown_it", "markdown_it_py", "mdurl", "multidict", "mypy",
     "mypy_django_plugin", "mypy_extensions", "mypyc", "nh3", "nodeenv", "opentelemetry", "opentelemetry_api",
     "packaging", "pathspec", "platformdirs", "playwright", "pluggy", "pre_commit", "propcache", "psycopg",

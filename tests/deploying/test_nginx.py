@@ -104,6 +104,16 @@ def test_nginx_accepts_what_the_document_adds_for_each_provider(bake, tmp_path, 
 
 
 @pytest.mark.parametrize("binary", BINARIES)
+@pytest.mark.parametrize("view_style", ["streaming", "async"])
+def test_nginx_accepts_what_the_document_says_for_several_machines(bake, tmp_path, view_style, binary):
+    project = bake(view_style=view_style, nginx=True, database="postgresql")
+    site = Site(project, tmp_path / "site")
+    site.spread(project, 8001, 8002)
+    checked = site.check(find_nginx(binary))
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("binary", BINARIES)
 def test_nginx_accepts_what_the_document_leaves_on_a_host_without_ipv6(bake_copy, tmp_path, binary):
     project = bake_copy(nginx=True)
     path = project / "deploy/nginx.conf"

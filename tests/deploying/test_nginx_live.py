@@ -10,6 +10,7 @@ import pytest
 
 from http_client import PATIENCE
 from nginx_server import BINARIES, Site, find_nginx
+from project_server import free_port
 from scripted_server import ScriptedServer, block
 
 EVENTS = [{"delta": "one"}, {"delta": "two"}, {"done": True}]
@@ -118,6 +119,54 @@ def test_the_project_learns_that_the_user_has_left(running, upstream):
         answer = upstream.take().start().send(block(**EVENTS[0]))
         assert reply.read_event() == EVENTS[0]
     assert answer.client_leaves()
+
+
+# --- Several servers --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spread(bake, tmp_path, upstream):
+    """spread(port) is nginx before a server of that port and the scripted one, as the document has it, not started."""
+    project = bake(view_style="async", nginx=True, database="postgresql")
+
+    def site(port):
+        site = Site(project, tmp_path / "site")
+        site.spread(project, port, upstream.port)
+        return site
+
+    return site
+
+
+def test_a_server_that_does_not_answer_is_passed_over_and_a_post_is_none_the_less_asked_once(spread, upstream, nginx):
+    site = spread(free_port())
+    with site.start(nginx):
+        assert [site.request("POST", "/chat/ask/?200", QUESTION).whole().status for _ in range(4)] == [200] * 4
+    assert len(upstream.questions) == 4
+    assert "Connection refused" in site.log("error")
+
+
+@pytest.mark.parametrize("path", ["/chat/ask/", "/chat/stream/"])
+def test_what_a_server_has_taken_is_not_asked_at_another(spread, upstream, nginx, path):
+    """Although it hangs up without an answer."""
+    with ScriptedServer() as fickle:
+        site = spread(fickle.port)
+        with site.start(nginx):
+            # The first request goes to the first server.
+            with site.user().start("POST", f"{path}?200", QUESTION) as reply:
+                fickle.take().end()
+                assert reply.status == 502
+            assert upstream.questions == []
+
+
+def test_with_non_idempotent_it_would_be(spread, upstream, nginx):
+    """The control of the test above."""
+    with ScriptedServer() as fickle:
+        site = spread(fickle.port)
+        site.change("proxy_http_version", "proxy_next_upstream error timeout non_idempotent; proxy_http_version")
+        with site.start(nginx), site.user().start("POST", "/chat/ask/?200", QUESTION) as reply:
+            fickle.take().end()
+            assert reply.status == 200
+    assert len(upstream.questions) == 1
 
 
 # --- Limits, and errors of nginx itself -------------------------------------------------------------

@@ -194,7 +194,8 @@ def test_make_demo_serves_the_default_project(clone, home):
 def test_a_new_project_sets_itself_up(bake_copy, package_manager, tmp_path, shared_folder):
     """With nothing but make and Python on the machine, and with variables that lead pip and uv astray.
 
-    Both install the same packages: with pip, `make test` loads every file of tests and runs those of one.
+    Both install the same packages: with pip, `make test` loads every file of tests and runs those of one. With uv, all
+    run and pass the gate of `make coverage`.
     """
     project = bake_copy(package_manager=package_manager)
     home = tmp_path / "home"
@@ -202,8 +203,12 @@ def test_a_new_project_sets_itself_up(bake_copy, package_manager, tmp_path, shar
     typed(["env", *(f"{name}={value}" for name, value in astray.items()), "make", "setup"], project, home)
     assert (project / "uv.lock").exists() == (package_manager == "uv")
     assert "git init" in typed(["sh", "-c", "! make hooks"], project, home, GIT_CEILING_DIRECTORIES=str(project.parent))
-    some = {"PYTEST_ADDOPTS": "-k test_ask"} if package_manager == "pip" else {}
-    assert re.search(r"\d+ passed", typed(["make", "test"], project, home, **some))
+    if package_manager == "pip":
+        assert re.search(r"\d+ passed", typed(["make", "test"], project, home, PYTEST_ADDOPTS="-k test_ask"))
+    else:
+        said = typed(["make", "coverage"], project, home)
+        assert re.search(r"\d+ passed", said)
+        assert re.search(r"^TOTAL .*%$", said, re.MULTILINE)
     one = {"PYTEST_ADDOPTS": "-k reload"} if package_manager == "pip" else {}
     assert re.search(r"\d+ (passed|skipped)", typed(["make", "e2e"], project, home, **one))
     types = shared_folder / "types-of-new-projects"

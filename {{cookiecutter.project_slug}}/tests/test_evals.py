@@ -31,7 +31,7 @@ class Untold(BaseModel):
 def project(settings, tmp_path):
     """A project without cases."""
     settings.BASE_DIR = tmp_path
-    settings.ANTHROPIC_MODEL = MODEL
+    settings.ANTHROPIC_MODEL, settings.CLAUDE_FALLBACK_MODEL, settings.CLAUDE_MAX_TOKENS = MODEL, "", 1024
     (tmp_path / "evals").mkdir()
     return tmp_path
 
