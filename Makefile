@@ -5,6 +5,7 @@ PORT ?= 8000
 A ?=
 B ?=
 PYTEST_ARGS ?=
+VERSION ?=
 
 # A machine may have no home to write in; caches then live in build/.
 ifneq ($(shell test -n "$(HOME)" && test -w "$(HOME)" && echo yes),yes)
@@ -123,6 +124,14 @@ overhead: setup ## Measure what the ledger and the budgets add to a call: A="--v
 .PHONY: pictures
 pictures: setup ## Take the pictures in the README again (needs Chromium)
 	PYTHONPATH=tests:tests/support:tests/page $(BIN)/python docs/pictures.py
+
+.PHONY: updates
+updates: setup ## Update projects of each released version to the last commit, half an hour: A="--quick"
+	@PYTHONPATH=tests:tests/support $(BIN)/python benchmarks/updates.py $(A)
+
+.PHONY: release
+release: setup ## Move what is unreleased in CHANGELOG.md to a version, commit and tag: VERSION=0.4.0
+	@PYTHONPATH=tests/support $(BIN)/python release.py $(VERSION)
 
 .PHONY: faults
 faults: setup ## Have every failure happen to every variant, and print what the user read

@@ -1,6 +1,7 @@
-"""Finishes a new project: writes .env with a new SECRET_KEY, locks the dependencies, prints the next steps.
+"""Finishes a new project: writes .cruft.json and .env with a new SECRET_KEY, locks the dependencies, says what is next.
 
-Under cruft it writes neither, and `make run` does: cruft renders again to compare, and would print the secret.
+Under cruft it writes none of these: cruft renders again to compare, and would print the secret. `make run` writes .env
+and the lock, and cruft its own .cruft.json. For `make update` it commits what is rendered, so that git can merge.
 
 Cookiecutter renders this file and runs the copy in the project's folder. It deletes only empty folders, and it works
 without a network. Every bake waits for it, so slow imports are inside the functions.
@@ -24,6 +25,7 @@ MAY_STAY_EMPTY = (
     ".github",
 )
 LOCK_TIMEOUT = 60  # seconds
+CRUFT_FILE = ".cruft.json"
 
 
 def remove_empty(folders):
@@ -36,6 +38,73 @@ def with_secret(example, secret):
     """The text of .env.example with the secret filled in."""
     lines = [f"SECRET_KEY={secret}" if line == "SECRET_KEY=" else line for line in example.split("\n")]
     return "\n".join(lines)
+
+
+def git(*arguments, **variables):
+    """The lines that git prints. None if it fails or is not there."""
+    import subprocess
+
+    # Without those of another repository, whose hook or alias may run this.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            env=environ | variables,
+            check=True,
+        )
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.split("\n")[:-1]
+
+
+def write_cruft_file(answers, start):
+    """Write .cruft.json, which tells `make update` where the project came from, if git knows the template's commit."""
+    import json
+
+    folders = (os.path.join(folder, answers["_repo_dir"]) for folder in (start, answers["_output_dir"]) if folder)
+    template = next((folder for folder in folders if os.path.exists(os.path.join(folder, "cookiecutter.json"))), None)
+    known = template and git("-C", template, "rev-parse", "HEAD", "HEAD:./cookiecutter.json", "--show-prefix")
+    if not known or os.path.exists(CRUFT_FILE):
+        return
+    (address,) = git("-C", template, "remote", "get-url", "origin") or [""]
+    state = {
+        "template": public_address(address),
+        "commit": known[0],
+        "checkout": answers["_checkout"],
+        "context": {"cookiecutter": {name: answer for name, answer in answers.items() if not name.startswith("_")}},
+        "directory": known[2].rstrip("/") or None,
+        "skip": [".env", "uv.lock"],
+    }
+    with open(CRUFT_FILE, "w", encoding="utf-8", newline="\n") as file:
+        file.write(json.dumps(state, ensure_ascii=False, indent=2) + "\n")
+
+
+def public_address(url):
+    """The address of a repository as anybody may read it: no credentials, and nothing of a folder of this machine."""
+    import re
+
+    if web := re.fullmatch(r"(https?|git)://(?:[^/]*@)?([^/?\#]+/[^?\#]*).*", url):
+        return f"{web[1]}://{web[2]}"
+    if ssh := re.fullmatch(r"ssh://(?:([^/:]*)(?::[^/]*)?@)?(.+)", url):
+        return f"ssh://{ssh[1]}@{ssh[2]}" if ssh[1] else f"ssh://{ssh[2]}"
+    return url if re.fullmatch(r"([\w.+-]+@)?[\w.-]{2,}:(?!//).+", url) else ""
+
+
+def commit_rendering(repository):
+    """Commit what is rendered as refs/template of a repository, on top of what was. `make update` merges by the two."""
+    index = os.path.join(repository, "index-of-template")
+    name = "template"
+    environ = {f"GIT_{role}_{what}": name for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    command = (f"--git-dir={repository}", "--work-tree=.")
+    git(*command, "add", "--all", GIT_INDEX_FILE=index)
+    (tree,) = git(*command, "write-tree", GIT_INDEX_FILE=index)
+    parent = git(*command, "rev-parse", "--quiet", "--verify", "refs/template")
+    (commit,) = git(*command, "commit-tree", "-m", name, *(["-p", *parent] if parent else []), tree, **environ)
+    git(*command, "update-ref", "refs/template", commit)
+    os.remove(index)
 
 
 def write_private(path, text):
@@ -174,24 +243,26 @@ def way_to(project, start):
     return shlex.quote(path)
 
 
-def main(env_file, package_manager, ci, under_cruft):
+def main(answers):
     remove_empty(MAY_STAY_EMPTY)
     project = os.getcwd()
+    start = os.environ.get("PWD")
     repository = repository_of(project)
-    notes = repository_notes(project, repository, ci == "github") + workspace_notes(project)
-    if not under_cruft:
-        notes += [write_env() if env_file else None, lock() if package_manager == "uv" else None]
+    notes = repository_notes(project, repository, answers["ci"] == "github") + workspace_notes(project)
+    if "_commit" not in answers:
+        write_cruft_file(answers, start)
+        notes.append(write_env() if answers["env_file"] else None)
+        notes.append(lock() if answers["package_manager"] == "uv" else None)
+    elif "UPDATED_REPOSITORY" in os.environ:
+        commit_rendering(os.environ["UPDATED_REPOSITORY"])
+        return
     hooks = {None: "git init && make hooks", project: "make hooks"}.get(repository)
     sys.stdout.reconfigure(errors="backslashreplace")  # an old terminal may not know the characters of the folder
-    print(next_steps(way_to(project, os.environ.get("PWD")), env_file, hooks))
+    print(next_steps(way_to(project, start), answers["env_file"], hooks))
     for note in filter(None, notes):
         print(note)
 
 
 if __name__ == "__main__":
-    main(
-        env_file={{cookiecutter.env_file}},
-        package_manager="{{ cookiecutter.package_manager }}",
-        ci="{{ cookiecutter.ci }}",
-        under_cruft={{cookiecutter._commit is defined}},
-    )
+    # `repr` of each answer: no quote or backslash in an answer can end the literal.
+    main(dict({{cookiecutter.items() | rejectattr(1, "mapping") | list}}))

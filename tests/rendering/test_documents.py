@@ -83,7 +83,7 @@ def project(request, bake):
 def test_the_rendered_documents_name_only_what_their_project_has(project):
     documents = ["README.md", "AGENTS.md", *(f"docs/{path.name}" for path in (project / "docs").iterdir())]
     text = "\n".join(text_of(document, project) for document in documents)
-    made_later = {"uv.lock", ".evals.json", *(path for path, _ in files_in(text))}
+    made_later = {"uv.lock", ".evals.json", ".cruft.json", *(path for path, _ in files_in(text))}
     assert [path for path in paths_named_in(text) - made_later if not is_there(project, path)] == []
     assert make_targets_named_in(text) <= make_targets_of(text_of("Makefile", project))
 
