@@ -38,6 +38,7 @@ CODE = {
     "chat",
     "claude",
     "config",
+    "evals",
     "prompts",
     "static",
     "templates",
