@@ -19,7 +19,7 @@ ALL_CODE = [
     for (answers, style), model in zip(
         product(({}, OTHER_CODE), choices("view_style")), cycle(choices("claude_model")), strict=False
     )
-]
+] + [{"usage": False}]
 """Projects that have every line of Python between them; the first three have each view style."""
 COLOURS = re.compile(r"\x1b\[\d*m")
 
