@@ -83,7 +83,7 @@ class Newcomer:
 
     @contextmanager
     def serving(self, command):
-        """The address of what the command serves; Ctrl-C ends it."""
+        """The address of what the command serves until the end of the block."""
         variables = variables_for(None, **self.variables)
         process = subprocess.Popen(
             ["sh", "-c", command],
@@ -96,7 +96,7 @@ class Newcomer:
         try:
             yield f"http://127.0.0.1:{self.port}"
         finally:
-            os.killpg(process.pid, signal.SIGINT)  # to all that the command has started, as a terminal sends it
+            os.killpg(process.pid, signal.SIGTERM)  # to all that the command has started: some ignore a Ctrl-C
             process.wait(30)
 
     def ask(self, url):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate
-from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, UserCreationForm
+from django.contrib.auth.forms import PasswordChangeForm, PasswordResetForm, UserCreationForm, UsernameField
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -98,9 +98,10 @@ class InvitationForm(UserCreationForm):
 
     password1 = password2 = None  # type: ignore[assignment]  # which is how a subclass has no such field
 
-    class Meta(UserCreationForm.Meta):
+    class Meta:
         model = User
         fields = ("username", "email")
+        field_classes = {"username": UsernameField}
 
     def set_password_and_save(self, user: User, *args: Any, commit: bool = True, **options: Any) -> User:
         user.set_unusable_password()
