@@ -99,7 +99,8 @@ def commit_rendering(repository):
     name = "template"
     environ = {f"GIT_{role}_{what}": name for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     command = (f"--git-dir={repository}", "--work-tree=.")
-    git(*command, "add", "--all", GIT_INDEX_FILE=index)
+    if git(*command, "add", "--all", "--force", GIT_INDEX_FILE=index) is None:
+        sys.exit("git could not store what is rendered: see `git add --all` in a new repository")
     (tree,) = git(*command, "write-tree", GIT_INDEX_FILE=index)
     parent = git(*command, "rev-parse", "--quiet", "--verify", "refs/template")
     (commit,) = git(*command, "commit-tree", "-m", name, *(["-p", *parent] if parent else []), tree, **environ)

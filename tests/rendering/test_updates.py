@@ -191,7 +191,8 @@ def test_make_update_says_what_it_needs(machine):
         template / "hooks" / "post_gen_project.py", "        commit_rendering(", "        ("
     )  # as before version 0.4.0
     machine.commit(template)
-    assert "cannot merge such an old version" in machine.run(project, update, code=2)
+    for _ in range(2):  # nothing of the first is left for the second
+        assert "cannot merge such an old version" in machine.run(project, update, code=2)
     assert "Say where the template is" in machine.run(project, "make update", code=2)
     (project / "new.py").write_text("", encoding="utf-8")
     assert "make sure your git working tree is clean" in machine.run(project, update, code=2)
@@ -199,6 +200,30 @@ def test_make_update_says_what_it_needs(machine):
     assert "There is no .cruft.json: cruft link writes it" in machine.run(project, "make update", code=2)
     shutil.rmtree(project / ".git")
     assert "Commit the project first: git init" in machine.run(project, "make update", code=2)
+
+
+def test_an_update_that_git_cannot_begin_leaves_the_project_as_it_was(machine):
+    """What is new in the template stands in the way, and git does not know it. Its name would be quoted."""
+    template = machine.template()
+    project = machine.project(template)
+    before = state_of(project)
+    (template / SLUG / "ä note.md").write_text("theirs\n", encoding="utf-8")
+    machine.commit(template)
+    (project / "ä note.md").write_text("ours\n", encoding="utf-8")
+    update = f"make update ARGS='--template-path {template} --allow-untracked-files'"
+    assert "git could not merge" in machine.run(project, update, code=2)
+    assert state_of(project) == before
+    assert (project / "ä note.md").read_text(encoding="utf-8") == "ours\n"
+    (project / "ä note.md").unlink()
+    machine.run(project, update)
+    assert (project / "ä note.md").read_text(encoding="utf-8") == "theirs\n"
+
+    machine.commit(project)
+    machine.run(project, "git rm --quiet 'ä note.md' && git commit --quiet --message gone")
+    (template / SLUG / "ä note.md").write_text("newer\n", encoding="utf-8")
+    machine.commit(template)
+    assert "You have deleted ä note.md, and so it stays." in machine.run(project, update)
+    assert not (project / "ä note.md").exists()
 
 
 def test_a_project_knows_the_address_the_commit_and_the_answers(machine):

@@ -88,7 +88,7 @@ class LinkForm(PasswordResetForm):
 
     def save(self, *, request: HttpRequest, **options: Any) -> None:  # type: ignore[override]
         email = self.cleaned_data["email"]
-        if links.may_ask(email):
+        if links.may_ask(email, "reset"):
             for user in islice(self.get_users(email), ACCOUNTS):
                 links.mail_link(request, user)
 

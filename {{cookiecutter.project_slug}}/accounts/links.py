@@ -44,9 +44,12 @@ def folded(address: str) -> str:
     return unicodedata.normalize("NFKC", address).casefold()
 
 
-def may_ask(address: str) -> bool:
-    """Whether nobody has asked for a link to this address lately, in any process. From now on somebody has."""
-    digest = salted_hmac("accounts.links", folded(address), algorithm="sha256").hexdigest()
+def may_ask(address: str, purpose: str) -> bool:
+    """Whether nobody has asked for such a link to this address lately, in any process. From now on somebody has.
+
+    Each purpose has a pause of its own: who signs up with somebody's address keeps no other link from them.
+    """
+    digest = salted_hmac(f"accounts.links.{purpose}", folded(address), algorithm="sha256").hexdigest()
     now = timezone.now()
     LinkRequest.objects.filter(asked_at__lte=now - PAUSE).delete()
     return LinkRequest.objects.get_or_create(digest=digest, defaults={"asked_at": now})[1]

@@ -48,7 +48,7 @@ class SignUpView(FormView):
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        if links.may_ask(form.cleaned_data["email"]):
+        if links.may_ask(form.cleaned_data["email"], "sign-up"):
             links.mail_link(self.request, form.save())
         messages.success(self.request, links.ON_ITS_WAY)
         return super().form_valid(form)

@@ -329,7 +329,7 @@ BROKEN = [
     ("- name: a\n  prompt: x\n  expect: {}\n", 3, "expects nothing: give contains"),
     ("- name: a\n  prompt: x\n  system: nobody\n  expect: {contains: a}\n", 3, "There is no prompts/nobody.md"),
     ("- name: a\n  prompt: x\n  expect:\n    matches: '(('\n", 4, "should be a valid regular expression"),
-    ("- name: a\n  prompt: x\n  expect: {schema: nowhere.Ticket}\n", 3, "No module named 'nowhere'"),
+    ("- name: a\n  prompt: x\n  expect: {schema: nowhere.Ticket}\n", 3, "No module named 'nowhere"),
     ("- name: a\n  prompt: x\n  expect: {schema: json.dumps}\n", 3, "subclass of BaseModel"),
     ("- name: a\n  prompt: x\n  expect: {schema: tests.test_evals.Untold}\n", 3, "Untold has a dict"),
     ("- name: a\n  prompt: x\n  history:\n  - {role: system, content: x}\n  expect: {judge: a}\n", 4, "'user' or"),
