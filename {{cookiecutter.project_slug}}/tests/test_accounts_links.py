@@ -275,6 +275,9 @@ def test_whoever_signs_up_gets_a_link_first(client, settings, django_user_model)
     client.logout()
     client.post(SIGN_UP, {"username": "second", "email": "ada@example.com"})
     assert (sent(), django_user_model.objects.count()) == ([], 1)
+    # But that keeps no link to a new password from whoever has the address.
+    client.post(FORGOT, {"email": "ada@example.com"})
+    assert len(sent()) == 1
 
 
 @pytest.mark.parametrize("fields", [{"username": "new"}, {"username": "ADA", "email": "a@example.com"}])
