@@ -43,10 +43,11 @@ def problem(version, last, unreleased):
     return None
 
 
-def write(path, old, new):
-    text = (HERE / path).read_text(encoding="utf-8")
-    assert old in text, f"{path} has no {old!r}"
-    (HERE / path).write_text(text.replace(old, new, 1), encoding="utf-8")
+def changed(text, changes):
+    for old, new in changes:
+        assert old in text, f"nowhere is {old!r}"
+        text = text.replace(old, new, 1)
+    return text
 
 
 def main(version):
@@ -56,12 +57,19 @@ def main(version):
     found = problem(version, last, unreleased)
     if found:
         sys.exit(found)
-    write("CHANGELOG.md", HEADING, f"{HEADING}\n## [{version}] - {datetime.now(UTC):%Y-%m-%d}\n")
-    links = f"[Unreleased]: ../../compare/{{}}...HEAD\n[{version}]: ../../tree/v{version}\n"
-    write("CHANGELOG.md", links.format(reference).splitlines()[0] + "\n", links.format(f"v{version}"))
-    write("pyproject.toml", f'version = "{last}"', f'version = "{version}"')
+    compare = "[Unreleased]: ../../compare/{}...HEAD\n"
     package = 'name = "cookiecutter-django-claude"\nversion = "{}"\n'
-    write("uv.lock", package.format(last), package.format(version))
+    heading = f"{HEADING}\n## [{version}] - {datetime.now(UTC):%Y-%m-%d}\n"
+    link = f"[{version}]: ../../tree/v{version}\n"
+    changes = {
+        "CHANGELOG.md": [(HEADING, heading), (compare.format(reference), compare.format(f"v{version}") + link)],
+        "pyproject.toml": [(f'version = "{last}"', f'version = "{version}"')],
+        "uv.lock": [(package.format(last), package.format(version))],
+    }
+    # All are looked at before one is written.
+    texts = {path: changed((HERE / path).read_text(encoding="utf-8"), pairs) for path, pairs in changes.items()}
+    for path, text in texts.items():
+        (HERE / path).write_text(text, encoding="utf-8")
     surface.write(HERE)
     git("commit", "--all", "--message", f"Version {version}")
     git("tag", "--annotate", f"v{version}", "--message", f"Version {version}")

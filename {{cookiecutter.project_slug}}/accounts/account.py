@@ -26,7 +26,7 @@ class OwnAccount(LoginRequiredMixin):
     success_url: Any = reverse_lazy("accounts:account")
 
     def own(self) -> User:
-        """As the database has it: the user of the request is what the header shows."""
+        """A second copy: what a form that fails has put into it does not show in the header."""
         return User.objects.get(username=self.request.user.get_username())
 
     def get_form_kwargs(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One-time links, with which people choose a password: because they forgot theirs, were invited, or signed up.
 
 A link is Django's for the reset of a password: it works once, and for PASSWORD_RESET_TIMEOUT seconds. Its token is in the
-query, which no log has. https://docs.djangoproject.com/en/stable/topics/auth/default/#django.contrib.auth.views.PasswordResetView
+query, which no log of production has. https://docs.djangoproject.com/en/stable/topics/auth/default/#django.contrib.auth.views.PasswordResetView
 """
 
 import logging

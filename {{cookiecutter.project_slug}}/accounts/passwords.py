@@ -20,7 +20,7 @@ OF_LINK = "_password_reset_user"  # in the session, as Django keeps the token of
 
 @method_decorator(never_cache, name="dispatch")
 class AskForLink(PasswordResetView):
-    """Answers the same, and as fast, whether somebody has the address or not."""
+    """Answers the same, and nearly as fast, whether somebody has the address or not."""
 
     form_class = LinkForm
     template_name = "accounts/form.html"

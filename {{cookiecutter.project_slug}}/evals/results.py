@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,8 @@ from claude.failures import Failure
 from claude.messages import build_request, request_to
 from evals import costs
 from evals.cases import Case
+
+logger = logging.getLogger("evals")
 
 # An answer that is not as asked: the prompt's fault. All other failures are those of the API, or of the settings.
 UNFIT = ("misfit", "cut_off", "all_thinking")
@@ -64,6 +67,9 @@ class Result:
             who = "the judge: " if len(self.calls) > 1 else ""
             words = failure.detail if is_unfit else f"{failure.sentence} ({failure.detail or failure.kind})"
             self.note("failed" if is_unfit else "error", f"{who}{failure.kind}: {words}")
+        except Exception as error:  # of a schema, or of a receiver: the results of the other cases are paid for
+            logger.exception("A case broke off")
+            self.note("error", f"unexpected: {type(error).__name__}")
 
     def compare(self, answer: Answer) -> None:
         """Raises `Failure` where Claude has declined."""

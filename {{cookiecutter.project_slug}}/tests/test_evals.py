@@ -10,7 +10,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from claude import deadline, prompts
 from config.env import BASE_DIR
@@ -21,6 +21,15 @@ MODEL = "claude-sonnet-4-6"  # $3 a million tokens in, $15 out
 
 class Ticket(BaseModel):
     topic: str
+
+
+class Broken(BaseModel):
+    topic: str
+
+    @field_validator("topic")
+    @classmethod
+    def check(cls, topic):
+        return topic / 2
 
 
 class Untold(BaseModel):
@@ -96,6 +105,15 @@ def outcome_of(said, name="one"):
     start = next(number for number, line in enumerate(lines) if line.startswith(f"site: {name} "))
     end = next(number for number, line in enumerate(lines) if number > start and not line.startswith("    "))
     return " ".join(" ".join(lines[start:end]).split())
+
+
+def test_a_case_whose_own_code_breaks_costs_no_other_its_result(evals, answers):
+    answers(said('{"topic": "sky"}'), said("The sky is blue."))
+    code, shown = evals([case(schema="tests.test_evals.Broken"), case("two", contains="sky")], "--at-once", "1")
+    assert code == 1
+    assert "error" in outcome_of(shown)
+    assert "unexpected: TypeError" in outcome_of(shown)
+    assert "passed" in outcome_of(shown, "two")
 
 
 # --- What is compared -----------------------------------------------------------------------------

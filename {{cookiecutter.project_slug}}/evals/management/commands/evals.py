@@ -25,7 +25,7 @@ OFFLINE = (
 class Command(BaseCommand):
     help = (
         "Asks Claude the cases in evals/*.yaml and compares the answers with what they expect. "
-        "Ends with 1 where a case has not passed, with 2 where a file is broken."
+        "Ends with 1 where a case has not passed, with 2 where it could not begin."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
