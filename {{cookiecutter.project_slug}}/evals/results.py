@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -44,8 +45,9 @@ class Result:
         self.answer = ""
         self.calls: list[Call] = []
 
-    @property
+    @cached_property
     def cost(self) -> Any:
+        """What all its calls have cost, once they have ended: each new case is held against the costs of all before it."""
         return sum(map(costs.cost_of, self.calls), costs.NOTHING)
 
     @property
